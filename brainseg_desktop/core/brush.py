@@ -1,0 +1,106 @@
+"""Disc and ball brushes: which voxels a dab or a stroke covers.
+
+A voxel is covered where its centre lies within the radius, measured in mm, so a brush is round on any
+spacing. A brush smaller than a voxel covers the voxel under it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg_desktop.core.geometry import Box, nearest_voxel
+
+
+@dataclass(frozen=True, slots=True)
+class Dab:
+    """Voxels covered at one place: a box and a mask of its shape."""
+
+    box: Box
+    mask: NDArray[np.bool_]
+
+
+def capsule(
+    start: tuple[float, float, float],
+    end: tuple[float, float, float],
+    diameter_mm: float,
+    spacing_mm: tuple[float, float, float],
+    shape: tuple[int, int, int],
+    plane_axis: int | None,
+) -> Dab:
+    """Voxels within half a diameter of the segment from `start` to `end`.
+
+    A fast hand moves further than the brush is wide between two mouse events; the segment leaves no gaps.
+    With ``start == end`` this is a disc or a ball.
+
+    Parameters
+    ----------
+    start, end : fractional voxel indices
+    diameter_mm : float
+    spacing_mm : of the grid
+    shape : of the array; the dab is clipped to it
+    plane_axis : int or None
+        The array axis across which a disc is flat (it stays on the slice of `end`); None for a ball.
+
+    Returns
+    -------
+    Dab
+        An empty box where the brush does not touch the array.
+    """
+    spacing = np.array(spacing_mm)
+    a, b = np.array(start, dtype=np.float64), np.array(end, dtype=np.float64)
+    if plane_axis is not None:
+        a[plane_axis] = b[plane_axis] = np.floor(b[plane_axis] + 0.5)
+    radius = diameter_mm / 2.0
+    reach = radius / spacing
+    if plane_axis is not None:
+        reach[plane_axis] = 0.0
+    low, high = np.minimum(a, b) - reach, np.maximum(a, b) + reach
+    under = nearest_voxel(b)
+    first = np.minimum(np.ceil(low - 1e-9), under).astype(int)
+    last = np.maximum(np.floor(high + 1e-9), under).astype(int)
+    box = Box(
+        (int(first[0]), int(first[1]), int(first[2])),
+        (int(last[0]) + 1, int(last[1]) + 1, int(last[2]) + 1),
+    ).clipped(shape)
+    if box.is_empty:
+        return Dab(box, np.zeros(box.shape, dtype=bool))
+    points = [(np.arange(box.start[i], box.stop[i], dtype=np.float64) - a[i]) * spacing[i] for i in range(3)]
+    along = (b - a) * spacing
+    length_squared = float(along @ along)
+    x, y, z = points[0][:, None, None], points[1][None, :, None], points[2][None, None, :]
+    if length_squared > 0:
+        t = np.clip((x * along[0] + y * along[1] + z * along[2]) / length_squared, 0.0, 1.0)
+        squared = (x - t * along[0]) ** 2 + (y - t * along[1]) ** 2 + (z - t * along[2]) ** 2
+    else:
+        squared = x**2 + y**2 + z**2
+    mask = squared <= radius**2 + 1e-9
+    if box.start <= under and all(u < s for u, s in zip(under, box.stop, strict=True)):
+        inside = tuple(u - s for u, s in zip(under, box.start, strict=True))
+        if all(i >= 0 for i in inside):
+            mask[inside] = True
+    return Dab(box, mask)
+
+
+def allowed(
+    mask: NDArray[np.bool_],
+    labels: NDArray[np.uint8],
+    tissue: int,
+    *,
+    erase: bool,
+    keep_others: bool,
+) -> NDArray[np.bool_]:
+    """The part of a dab that may be written under the "keep other labels" rule.
+
+    Painting then only fills background, erasing then only removes the chosen tissue.
+
+    Parameters
+    ----------
+    mask, labels : arrays of one shape
+        Covered voxels and the labels under them.
+    """
+    if not keep_others:
+        return mask
+    return np.asarray(mask & (labels == (tissue if erase else 0)))

@@ -1,7 +1,7 @@
 """Disc and ball brushes: which voxels a dab or a stroke covers.
 
 A voxel is covered where its centre lies within the radius, measured in mm, so a brush is round on any
-spacing. A brush smaller than a voxel covers the voxel under it.
+spacing. A brush smaller than a voxel covers the voxels under it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg_desktop.core.geometry import Box, nearest_voxel
+from brainseg_desktop.core.geometry import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def capsule(
     """Voxels within half a diameter of the segment from `start` to `end`.
 
     A fast hand moves further than the brush is wide between two mouse events; the segment leaves no gaps.
-    With ``start == end`` this is a disc or a ball.
+    With ``start == end`` this is a disc or a ball. However thin the brush, the voxels under it are covered.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ def capsule(
     if plane_axis is not None:
         reach[plane_axis] = 0.0
     low, high = np.minimum(a, b) - reach, np.maximum(a, b) + reach
-    under = nearest_voxel(b)
-    first = np.minimum(np.ceil(low - 1e-9), under).astype(int)
-    last = np.maximum(np.floor(high + 1e-9), under).astype(int)
+    under = _voxels_under(a, b)
+    first = np.minimum(np.ceil(low - 1e-9), under.min(axis=0)).astype(int)
+    last = np.maximum(np.floor(high + 1e-9), under.max(axis=0)).astype(int)
     box = Box(
         (int(first[0]), int(first[1]), int(first[2])),
         (int(last[0]) + 1, int(last[1]) + 1, int(last[2]) + 1),
@@ -77,11 +77,16 @@ def capsule(
     else:
         squared = x**2 + y**2 + z**2
     mask = squared <= radius**2 + 1e-9
-    if box.start <= under and all(u < s for u, s in zip(under, box.stop, strict=True)):
-        inside = tuple(u - s for u, s in zip(under, box.start, strict=True))
-        if all(i >= 0 for i in inside):
-            mask[inside] = True
+    inside = under[((under >= box.start) & (under < box.stop)).all(axis=1)] - box.start
+    mask[tuple(inside.T)] = True
     return Dab(box, mask)
+
+
+def _voxels_under(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The voxels under a segment, (N, 3), without a gap: one for each step along its longest axis."""
+    steps = int(np.ceil(np.abs(b - a).max()))
+    t = np.linspace(0.0, 1.0, steps + 1)[:, None] if steps else np.ones((1, 1))
+    return np.asarray(np.floor(a + t * (b - a) + 0.5), dtype=np.int64)
 
 
 def allowed(

@@ -145,15 +145,16 @@ class Grid:
     @property
     def axis_codes(self) -> tuple[str, str, str]:
         """The anatomical direction in which each axis grows, e.g. ``('R', 'A', 'S')``."""
-        codes = []
-        used: set[int] = set()
-        for axis in range(3):
-            column = np.abs(self.voxel_to_world[:3, axis]).copy()
-            column[list(used)] = -1
-            world = int(np.argmax(column))
-            used.add(world)
-            positive = self.voxel_to_world[world, axis] > 0
-            codes.append(("RL", "AP", "SI")[world][0 if positive else 1])
+        # The rotation closest to the affine, its strongest axis served first: nibabel's rule, so that what
+        # it calls canonical is R, A, S here however oblique the scan.
+        left, _, right = np.linalg.svd(self.voxel_to_world[:3, :3] / np.array(self.spacing_mm))
+        rotation = left @ right
+        strength = np.abs(rotation)
+        codes = ["", "", ""]
+        for axis in np.argsort(-strength.max(axis=0), kind="stable"):
+            world = int(np.argmax(strength[:, axis]))
+            strength[world] = -1.0
+            codes[axis] = ("RL", "AP", "SI")[world][0 if rotation[world, axis] > 0 else 1]
         return (codes[0], codes[1], codes[2])
 
     @property

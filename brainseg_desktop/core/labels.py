@@ -118,7 +118,7 @@ class LabelScheme:
 
     @staticmethod
     def from_mapping(table: Mapping[str, Any]) -> LabelScheme:
-        """Build a scheme from the table of a TOML file: ``name``, ``title`` and ``labels`` (number = tissue)."""
+        """Build a scheme from a TOML table: ``name``, ``title`` and ``labels`` (number = tissue)."""
         labels = sorted((int(value), Tissue[str(name).upper()]) for value, name in table["labels"].items())
         return LabelScheme(
             str(table["name"]), str(table["title"]), tuple(Label(value, tissue) for value, tissue in labels)

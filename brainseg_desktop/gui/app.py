@@ -1,0 +1,64 @@
+"""The Qt application: makes the parts, opens the window, and ends cleanly."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from brainseg_desktop.gui.bridge import Bridge
+from brainseg_desktop.gui.crash import install_hook
+from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.gui.theme import THEMES, apply_theme
+from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.logs import CrashFile, start_logging, stop_logging
+from brainseg_desktop.services.paths import state_dir
+from brainseg_desktop.services.session import Session
+from brainseg_desktop.services.settings import load_settings
+from brainseg_desktop.services.worker_client import WorkerClient
+
+
+def make_window(app: QApplication) -> MainWindow:
+    """The main window with everything it needs; it closes what was made here when it is closed."""
+    loaded = load_settings()
+    apply_theme(app, THEMES[loaded.settings.theme])
+    bridge = Bridge(app)
+    jobs = Jobs(bridge.post)
+    session = Session(state_dir(), loaded.settings.rater)
+    client = WorkerClient()
+    window = MainWindow(session, jobs, client, loaded.settings)
+    if loaded.problem is not None:
+        window.desk.complain(loaded.problem)
+    return window
+
+
+def run(case: Path | None = None) -> int:
+    """Open the window, and a case in it if one is named.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("BrainSeg Desktop")
+    start_logging()
+    crash_file = CrashFile()
+    left = crash_file.open()
+    window = make_window(app)
+    install_hook(window)
+    if case is not None:
+        # Begins at once: reading runs in the background while the window is drawn.
+        window.open_path(case)
+    window.show()
+    QTimer.singleShot(0, window.recovering.offer)
+    if left:
+        window.desk.say("The program ended unexpectedly last time. What it left is in the log folder.")
+    # The network is read only after the case is on the screen, so that it does not slow the start.
+    QTimer.singleShot(2500, window.segmenting.warm_up)
+    status = app.exec()
+    crash_file.close()
+    stop_logging()
+    return status

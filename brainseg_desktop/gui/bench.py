@@ -1,0 +1,177 @@
+"""Measures the window: run in a process of its own by `brainseg bench`, on a case folder.
+
+Real events are sent to real views and the clock stops when the picture is painted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from brainseg_desktop.core.geometry import Box
+from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.gui.app import make_window
+from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.gui.view_state import Mode
+
+START_VARIABLE = "BRAINSEG_BENCH_START"
+_SIZE = (1800, 1000)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``python -m brainseg_desktop.gui.bench CASE [start]``: prints JSON, times in milliseconds."""
+    case, *what = sys.argv[1:] if arguments is None else arguments
+    app = QApplication(["bench"])
+    window = _open(app, Path(case))
+    result: dict[str, list[float]] = {}
+    if START_VARIABLE in os.environ:
+        result["start_to_case_ms"] = [1000 * (time.time() - float(os.environ[START_VARIABLE]))]
+    if "start" not in what:
+        result |= measure(app, window)
+    window.close()
+    print(json.dumps(result))
+    return 0
+
+
+def measure(app: QApplication, window: MainWindow) -> dict[str, list[float]]:
+    """Times of single acts, in milliseconds, by name; memory in MB.
+
+    Parameters
+    ----------
+    window : MainWindow
+        With a case open.
+    """
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    _fill_mask(window)
+    result = {"memory_mb": [memory]}
+    state, history = window.state, window.session.own_rating().history
+    result["slice_step_ms"] = _steps(app, window)
+    state.set_outline_only(True)
+    result["slice_step_outline_ms"] = _steps(app, window)
+    state.set_outline_only(False)
+    state.set_mode(Mode.BRUSH)
+    state.set_tissue(Tissue.OEDEMA)
+    state.set_brush_mm(16)
+    result["disc_dab_ms"] = _dabs(app, window)
+    state.set_ball(True)
+    result["ball_dab_ms"] = _dabs(app, window)
+    state.set_ball(False)
+    undo, redo = [], []
+    for _ in range(20):
+        undo.append(_timed(app, history.undo))
+    for _ in range(20):
+        redo.append(_timed(app, history.redo))
+    result["undo_ms"], result["redo_ms"] = undo, redo
+    live = window.session.live
+    if live is not None:
+        result["live_dice_ms"] = _live(window)
+    return result
+
+
+def _open(app: QApplication, case: Path) -> MainWindow:
+    window = make_window(app)
+    window.resize(*_SIZE)
+    window.open_path(case)
+    window.show()
+    while window.session.case is None:
+        app.processEvents()
+    _settle(app)
+    return window
+
+
+def _settle(app: QApplication) -> None:
+    """Until everything asked for is painted."""
+    for _ in range(3):
+        app.sendPostedEvents()
+        app.processEvents()
+
+
+def _timed(app: QApplication, act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    app.processEvents()
+    return 1000 * (time.perf_counter() - start)
+
+
+def _fill_mask(window: MainWindow) -> None:
+    """Paint three nested ellipsoids (about 150 mL) into the own mask, to be drawn and compared."""
+    session = window.session
+    assert session.case is not None
+    shape = session.case.grid.shape
+    x, y, z = (
+        (np.arange(n) - n / 2).reshape([-1 if a == i else 1 for a in range(3)]) for i, n in enumerate(shape)
+    )
+    radius = np.sqrt((x / 0.9) ** 2 + y**2 + (z / 0.8) ** 2)
+    labels = np.zeros(shape, dtype=np.uint8)
+    for limit, tissue in ((36, Tissue.OEDEMA), (24, Tissue.ENHANCING), (18, Tissue.NECROSIS)):
+        labels[np.broadcast_to(radius < limit, shape)] = tissue
+    own = session.own_rating()
+    with own.history.edit("Fill") as stroke:
+        stroke.replace(Box((0, 0, 0), shape), labels)
+    session.show(own)
+
+
+def _steps(app: QApplication, window: MainWindow) -> list[float]:
+    """Slice steps through the mask, up and down, in the four linked views."""
+    state = window.state
+    plane = window.viewer.plane
+    times = []
+    for direction in (1, -1):
+        for _ in range(30):
+            times.append(_timed(app, partial(state.step, plane, direction)))
+    return times
+
+
+def _dabs(app: QApplication, window: MainWindow) -> list[float]:
+    """Dabs inside one long stroke and as strokes of their own, by mouse events."""
+    view = window.viewer.views[0]
+    centre = QPointF(view.width() / 2, view.height() / 2)
+    times = []
+    for number in range(30):
+        point = centre + QPointF(7.0 * (number % 10) - 35, 9.0 * (number // 10) - 9)
+        times.append(_timed(app, partial(_mouse, view, QEvent.Type.MouseButtonPress, point)))
+        _mouse(view, QEvent.Type.MouseButtonRelease, point)
+        app.processEvents()
+    return times
+
+
+def _mouse(widget: QWidget, kind: QEvent.Type, point: QPointF) -> None:
+    left = Qt.MouseButton.LeftButton
+    held = Qt.MouseButton.NoButton if kind is QEvent.Type.MouseButtonRelease else left
+    event = QMouseEvent(kind, point, widget.mapToGlobal(point), left, held, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, event)
+
+
+def _live(window: MainWindow) -> list[float]:
+    """Counts and Dice of three regions after a stroke of 16 x 16 x 16 voxels."""
+    session = window.session
+    live, own = session.live, session.own_rating()
+    assert live is not None
+    times = []
+    middle = [n // 2 for n in own.label_map.shape]
+    box = Box((middle[0], middle[1], middle[2]), (middle[0] + 16, middle[1] + 16, middle[2] + 16))
+    for number in range(30):
+        stroke = own.history.begin()
+        values = np.full(box.shape, Tissue.OEDEMA if number % 2 else Tissue.NECROSIS, dtype=np.uint8)
+        stroke.replace(box, values)
+        own.history.cancel()
+        start = time.perf_counter()
+        live.update(box)
+        live.scores(own.scheme.regions)
+        times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

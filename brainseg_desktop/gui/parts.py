@@ -1,0 +1,142 @@
+"""Small widgets that several panels share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+
+
+def heading(text: str) -> QLabel:
+    """The faint heading of a section."""
+    label = QLabel(text.upper())
+    label.setObjectName("heading")
+    return label
+
+
+def faint(text: str = "") -> QLabel:
+    """A line of secondary text that may wrap."""
+    label = QLabel(text)
+    label.setObjectName("faint")
+    label.setWordWrap(True)
+    return label
+
+
+def swatch(colour: tuple[int, int, int], *, hidden: bool = False) -> QIcon:
+    """A coloured square; only its frame where the label is hidden."""
+    pixmap = QPixmap(14, 14)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setPen(QColor(*colour))
+    if not hidden:
+        painter.setBrush(QColor(*colour))
+    painter.drawRoundedRect(1, 1, 12, 12, 2, 2)
+    painter.end()
+    icon = QIcon(pixmap)
+    # Qt would tint it in a selected row, and a tinted colour is another label's.
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    return icon
+
+
+def column(*widgets: QWidget, spacing: int = 6) -> QVBoxLayout:
+    """Widgets under each other."""
+    layout = QVBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout
+
+
+class LabelledSlider(QWidget):
+    """A slider with its name before and its value behind it.
+
+    Signals
+    -------
+    changed : the new value, moved by the user.
+    """
+
+    changed = Signal(int)
+
+    def __init__(self, name: str, low: int, high: int, text: Callable[[int], str]) -> None:
+        super().__init__()
+        self._text = text
+        self._value = QLabel()
+        self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance(text(high)) + 4)
+        self._value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(low, high)
+        self.slider.setAccessibleName(name)
+        self.slider.valueChanged.connect(self._moved)
+        title = QLabel(name)
+        title.setMinimumWidth(title.fontMetrics().horizontalAdvance("Opacity") + 8)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(title)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self._value)
+        self.set_value(low)
+
+    def set_value(self, value: int) -> None:
+        """Show a value without telling anyone."""
+        self.slider.blockSignals(True)
+        self.slider.setValue(value)
+        self.slider.blockSignals(False)
+        self._value.setText(self._text(value))
+
+    def _moved(self, value: int) -> None:
+        self._value.setText(self._text(value))
+        self.changed.emit(value)
+
+
+class MessageBar(QFrame):
+    """One sentence above the pictures: an error that can be mended, or a remark. Never takes the keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("message")
+        self._label = QLabel()
+        self._label.setWordWrap(True)
+        self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._action = QPushButton()
+        self._action.clicked.connect(self._run)
+        self._close = QPushButton("Dismiss")
+        self._close.clicked.connect(self.hide)
+        self._call: Callable[[], None] | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 6, 6, 6)
+        row.addWidget(self._label, 1)
+        row.addWidget(self._action)
+        row.addWidget(self._close)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The sentence on the screen; empty while the bar is hidden."""
+        return "" if self.isHidden() else self._label.text()
+
+    def show_message(
+        self,
+        text: str,
+        *,
+        error: bool,
+        action: str = "",
+        call: Callable[[], None] | None = None,
+    ) -> None:
+        """Show a sentence, and a button where something can be done at once."""
+        self._label.setText(text)
+        self._label.setAccessibleName(text)
+        self.setProperty("kind", "error" if error else "info")
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self._call = call
+        self._action.setText(action)
+        self._action.setVisible(call is not None)
+        self.show()
+
+    def _run(self) -> None:
+        self.hide()
+        if self._call is not None:
+            self._call()

@@ -1,0 +1,69 @@
+"""Offers at the start what a crash, or a window closed without export, left in journals."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices
+
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.gui.desk import Desk
+from brainseg_desktop.gui.dialogs import RecoveryDialog
+from brainseg_desktop.gui.opening import Opener
+from brainseg_desktop.services.recovery import Recoverable, case_files, discard, pending
+
+
+class Recovering(QObject):
+    """Asks about one journal after the other; the newest first."""
+
+    def __init__(self, desk: Desk, opener: Opener) -> None:
+        super().__init__(desk.window)
+        self._desk = desk
+        self._opener = opener
+        self.dialog: RecoveryDialog | None = None
+
+    def offer(self) -> None:
+        """Look for journals in the background and ask about what is found."""
+        state_dir = self._desk.session.state_dir
+        self._desk.jobs.free(lambda: pending(state_dir), self._ask, self._desk.complain)
+
+    def _ask(self, found: list[Recoverable]) -> None:
+        if not found:
+            return
+        first, rest = found[0], found[1:]
+        lines = [
+            f"{first.case}: {first.rater}, {first.strokes} strokes, {first.time.astimezone():%Y-%m-%d %H:%M}"
+        ]
+        if rest:
+            lines.append(f"{len(rest)} more after this one.")
+        dialog = RecoveryDialog(lines, self._desk.window)
+        self.dialog = dialog
+
+        def answered(_: int) -> None:
+            self.dialog = None
+            dialog.deleteLater()
+            self._act(dialog.choice, first, rest)
+
+        dialog.finished.connect(answered)
+        dialog.open()
+
+    def _act(self, choice: str, first: Recoverable, rest: list[Recoverable]) -> None:
+        if choice == "restore":
+            self._restore(first)
+        elif choice == "show":
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(first.path.parent)))
+            self._ask([first, *rest])
+        elif choice == "discard":
+            try:
+                discard(first)
+            except UserError as error:
+                self._desk.complain(error)
+            self._ask(rest)
+        # "later", or the dialog closed: all of it is offered again at the next start.
+
+    def _restore(self, found: Recoverable) -> None:
+        try:
+            files = case_files(found)
+        except UserError as error:
+            self._desk.complain(error)
+            return
+        self._opener.open_found(files, found)

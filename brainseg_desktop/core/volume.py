@@ -33,7 +33,7 @@ class Source:
     sha256 : str
         Of the file's bytes; of the concatenated slices for a folder.
     header : object
-        The original header as the reader gave it (nibabel's for NIfTI), never interpreted outside io.
+        The original header as the reader gave it, never interpreted outside io.
     native_shape : tuple of int
         Shape of the array as stored.
     native_axes : tuple of (int, int)

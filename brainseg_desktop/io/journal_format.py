@@ -1,0 +1,186 @@
+"""The form of a journal file.
+
+A magic word, then frames of length (4 bytes), CRC-32 (4 bytes) and payload; the first byte of a payload
+tells its kind. The first frames hold what the rating is and the labels it started from; then one frame a
+stroke, undo or redo. What follows a frame that does not check is ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.geometry import Box
+
+SUFFIX = ".journal"
+FORMAT = 1
+MAGIC = b"BSDJ\x01\r\n\0"
+HEADER, BASE, ABOUT, EDIT, UNDO, REDO, SAVED = b"HBAEURS"
+
+
+class ImageEntry(msgspec.Struct, frozen=True):
+    """An image of the case: sequence, place and sha256."""
+
+    sequence: str
+    path: str
+    sha256: str
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not change while a journal is written."""
+
+    case: str
+    images: tuple[ImageEntry, ...]
+    shape: tuple[int, int, int]
+    base_sha256: str
+    program_version: str
+    started_utc: str
+    format: int = FORMAT
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rating is; written again when it changes."""
+
+    rater: str
+    kind: str
+    scheme: str
+    details: dict[str, Any] = {}
+
+
+class Edit(msgspec.Struct, frozen=True, array_like=True):
+    """A stroke: name, box, and the resulting values of the box (zlib, uint8, C order)."""
+
+    name: str
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+    after: bytes
+
+
+Step = Edit | int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JournalContent:
+    """A journal as read.
+
+    Parameters
+    ----------
+    header : Header
+    about : About
+    base : (X, Y, Z) array of uint8
+        Tissues before the first step.
+    steps : tuple
+        Edits, and the kinds of undo and redo frames, in order.
+    length : int
+        Bytes that check; what follows is torn.
+    unsaved : bool
+        Whether there are steps after the last successful export.
+    """
+
+    header: Header
+    about: About
+    base: NDArray[np.uint8]
+    steps: tuple[Step, ...]
+    length: int
+    unsaved: bool
+
+    @property
+    def strokes(self) -> int:
+        """How many edits it holds."""
+        return sum(isinstance(step, Edit) for step in self.steps)
+
+
+def frame(kind: int, payload: bytes) -> bytes:
+    """One frame, ready to be appended."""
+    body = bytes([kind]) + payload
+    return len(body).to_bytes(4, "little") + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def read_journal(path: Path) -> JournalContent:
+    """Read a journal up to the first frame that does not check.
+
+    Raises
+    ------
+    UserError
+        ``file_missing``, ``file_unreadable``, or ``journal_damaged`` if not even its beginning can be read.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError("file_missing", path=path) from error
+    except OSError as error:
+        raise UserError("file_unreadable", path=path, reason=error.strerror or str(error)) from error
+    frames = _frames(raw)
+    try:
+        header = msgspec.json.decode(_expect(next(frames, None), HEADER), type=Header)
+        base = zlib.decompress(_expect(next(frames, None), BASE))
+        about_frame = next(frames, None)
+        about = msgspec.json.decode(_expect(about_frame, ABOUT), type=About)
+        length = about_frame[2] if about_frame is not None else 0
+        if header.format != FORMAT or hashlib.sha256(base).hexdigest() != header.base_sha256:
+            raise ValueError("another format, or other labels")
+        labels = np.frombuffer(base, dtype=np.uint8).reshape(header.shape)
+    except (msgspec.DecodeError, zlib.error, ValueError) as error:
+        raise UserError("journal_damaged", path=path) from error
+    steps: list[Step] = []
+    unsaved = False
+    for kind, payload, end in frames:
+        try:
+            if kind == EDIT:
+                edit = msgspec.msgpack.decode(payload, type=Edit)
+                _check(edit, header.shape)
+                steps.append(edit)
+            elif kind in (UNDO, REDO):
+                steps.append(kind)
+            elif kind == ABOUT:
+                about = msgspec.json.decode(payload, type=About)
+            elif kind != SAVED:
+                break
+        except (msgspec.DecodeError, zlib.error, ValueError):
+            break
+        if kind != ABOUT:
+            unsaved = kind != SAVED
+        length = end
+    return JournalContent(header, about, labels, tuple(steps), length, unsaved)
+
+
+def _frames(raw: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Kind, payload and end of each frame that checks, up to the first that does not."""
+    place = len(MAGIC)
+    if raw[:place] != MAGIC:
+        return
+    while len(raw) >= place + 8:
+        length = int.from_bytes(raw[place : place + 4], "little")
+        end = place + 8 + length
+        body = raw[place + 8 : end]
+        if (
+            length == 0
+            or end > len(raw)
+            or zlib.crc32(body).to_bytes(4, "little") != raw[place + 4 : place + 8]
+        ):
+            return
+        yield body[0], body[1:], end
+        place = end
+
+
+def _expect(frame: tuple[int, bytes, int] | None, kind: int) -> bytes:
+    if frame is None or frame[0] != kind:
+        raise ValueError("a frame is missing")
+    return frame[1]
+
+
+def _check(edit: Edit, shape: tuple[int, int, int]) -> None:
+    box = Box(edit.start, edit.stop)
+    if box.is_empty or box.clipped(shape) != box:
+        raise ValueError("a box outside the image")
+    if len(zlib.decompress(edit.after)) != int(np.prod(box.shape)):
+        raise ValueError("values do not fill their box")

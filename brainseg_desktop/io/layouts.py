@@ -1,0 +1,236 @@
+"""Which files make a case: folders as BraTS, BIDS and the LGG set lay them out, or loose files."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.io import tiff
+from brainseg_desktop.io.names import NameKind, read_name
+from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem
+
+_DEPTH = 3
+
+
+class CaseKind(str, Enum):
+    """How a case lies on the disk."""
+
+    NIFTI = "nifti"
+    SLICES = "slices"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFiles:
+    """The files of one case, by what they are; nothing has been read yet.
+
+    Parameters
+    ----------
+    name : str
+    kind : CaseKind
+    images : mapping of Sequence to Path
+        For slices every sequence maps to the folder.
+    masks : tuple of Path
+        The plainest name (``..._seg``) first.
+    unassigned : tuple of Path
+        Files whose sequence the name does not tell; the user says.
+    notes : tuple of UserError
+        Remarks for the user.
+    folder : Path or None
+    """
+
+    name: str
+    kind: CaseKind
+    images: Mapping[Sequence, Path]
+    masks: tuple[Path, ...] = ()
+    unassigned: tuple[Path, ...] = ()
+    notes: tuple[UserError, ...] = field(default=(), compare=False)
+    folder: Path | None = None
+
+
+def find_case(path: Path) -> CaseFiles:
+    """The one case at a path: a folder, or a single NIfTI file (its neighbours are not taken along).
+
+    A slice of a stack stands for its whole folder.
+
+    Raises
+    ------
+    UserError
+        ``file_missing``, ``not_nifti``, ``case_not_found`` (no images), ``folder_of_cases`` (params
+        ``count``, ``cases``: the first names).
+    """
+    if not path.exists():
+        raise UserError("file_missing", path=path)
+    if path.is_file():
+        if is_nifti_name(path):
+            return assign([path])
+        if path.suffix.lower() in (".tif", ".tiff") and tiff.slices_in(path.parent)[0]:
+            found = find_case(path.parent)
+            return replace(found, notes=(*found.notes, UserError("whole_folder_taken", path=path)))
+        raise UserError("not_nifti", path=path, reason="its name ends otherwise")
+    cases = find_cases(path)
+    if not cases:
+        raise UserError("case_not_found", path=path)
+    if len(cases) > 1:
+        raise UserError("folder_of_cases", path=path, count=len(cases), cases=[c.name for c in cases[:20]])
+    return cases[0]
+
+
+def find_cases(folder: Path) -> list[CaseFiles]:
+    """Every case in a folder and up to three levels below, sorted by place; unreadable folders are left out.
+
+    Raises
+    ------
+    UserError
+        ``file_unreadable`` if the folder itself cannot be listed.
+    """
+    try:
+        return _find(folder, _DEPTH)
+    except OSError as error:
+        raise UserError("file_unreadable", path=folder, reason=error.strerror or str(error)) from error
+
+
+def assign(paths: Iterable[Path], by_hand: Mapping[Path, Sequence | None] | None = None) -> CaseFiles:
+    """Make a case of given files: what each is, is read from its name or said by hand.
+
+    Parameters
+    ----------
+    paths : NIfTI files
+    by_hand : mapping, optional
+        Path to its sequence, or to None for a mask; goes before the name.
+    """
+    by_hand = by_hand or {}
+    ordered = sorted(dict.fromkeys(paths), key=lambda p: p.name)
+    claims: dict[Sequence, list[Path]] = defaultdict(list)
+    masks: list[Path] = []
+    unassigned: list[Path] = []
+    notes: list[UserError] = []
+    for path in ordered:
+        if path in by_hand:
+            sequence = by_hand[path]
+            if sequence is None:
+                masks.append(path)
+            else:
+                # A second hand assignment to one sequence falls through to the rule for two claims.
+                claims[sequence].append(path)
+            continue
+        said = read_name(nifti_stem(path))
+        if said.kind is NameKind.MASK:
+            masks.append(path)
+        elif said.kind is NameKind.IMAGE and said.sequence is not None:
+            claims[said.sequence].append(path)
+        else:
+            unassigned.append(path)
+    images: dict[Sequence, Path] = {}
+    for sequence in Sequence:
+        claimed = claims[sequence]
+        chosen = [p for p in claimed if p in by_hand] or claimed
+        if len(chosen) == 1:
+            images[sequence] = chosen[0]
+            unassigned += [p for p in claimed if p not in chosen]
+        elif claimed:
+            unassigned += claimed
+            names = [p.name for p in claimed]
+            notes.append(UserError("sequence_claimed_twice", sequence=sequence.value, names=names))
+    masks.sort(key=lambda p: (read_name(nifti_stem(p)).rater is not None, len(p.name), p.name))
+    return CaseFiles(
+        _name_of(ordered),
+        CaseKind.NIFTI,
+        images,
+        tuple(masks),
+        tuple(sorted(unassigned)),
+        tuple(notes),
+        ordered[0].parent if ordered else None,
+    )
+
+
+def _find(folder: Path, depth: int) -> list[CaseFiles]:
+    names: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                (folders if entry.is_dir() else names).append(entry.name)
+    own = _cases_of(folder, sorted(names))
+    if own or depth == 0:
+        return own
+    below = []
+    for name in sorted(folders):
+        try:
+            below += [c for c in _find(folder / name, depth - 1) if c.images]
+        except OSError:
+            continue
+    return below
+
+
+def _cases_of(folder: Path, names: list[str]) -> list[CaseFiles]:
+    """The cases made of files that lie in this very folder."""
+    paths = [folder / name for name in names if is_nifti_name(folder / name)]
+    if paths:
+        groups = _groups(paths)
+        if len(groups) > 1:
+            return [assign(group) for group in groups]
+        case = assign(paths)
+        # A folder with nothing but masks (an output folder) is no case, nor are several nameless images.
+        if not case.images and (not case.unassigned or len(case.unassigned) > len(Sequence)):
+            return []
+        return [replace(case, name=_folder_name(folder, case.name))]
+    if any(name.lower().endswith((".tif", ".tiff")) for name in names):
+        images, masks = tiff.slices_in(folder, names)
+        # Slices of an exam have masks beside them, or at least carry on from one another.
+        if len(images) > 1 and (masks or len(images) == max(images) - min(images) + 1):
+            stack = dict.fromkeys(tiff.CHANNELS, folder)
+            place = (folder,) if masks else ()
+            return [CaseFiles(folder.resolve().name, CaseKind.SLICES, stack, place, folder=folder)]
+    return []
+
+
+def _groups(paths: list[Path]) -> list[list[Path]]:
+    """Files of several cases in one flat folder, told apart by what is left of the name.
+
+    Only groups with two sequences or more count as cases of their own: two T1 images in one folder are
+    rather two series of one exam.
+    """
+    by_rest: dict[str, list[Path]] = defaultdict(list)
+    others: list[Path] = []
+    for path in paths:
+        said = read_name(nifti_stem(path))
+        if said.kind is NameKind.IMAGE:
+            by_rest[said.rest].append(path)
+        else:
+            others.append(path)
+    full = {r: g for r, g in by_rest.items() if len({read_name(nifti_stem(p)).sequence for p in g}) > 1}
+    if len(full) < 2:
+        return [paths]
+    for path in others + [p for r, g in by_rest.items() if r not in full for p in g]:
+        fitting = [r for r in full if path.name.lower().startswith(r)]
+        if fitting:
+            full[max(fitting, key=len)].append(path)
+    return [group for _, group in sorted(full.items())]
+
+
+def _folder_name(folder: Path, prefix: str) -> str:
+    """The folder's name, unless it is a part of a BIDS tree that names no case."""
+    name = folder.resolve().name
+    return prefix if name in ("anat", "") or name.startswith("ses-") else name
+
+
+def _name_of(paths: list[Path]) -> str:
+    """The common beginning of the names, cut where a word ends; the folder's name if there is none."""
+    stems = [nifti_stem(p) for p in paths]
+    if not stems:
+        return ""
+    if len(stems) == 1:
+        return stems[0]
+    first, last = min(stems), max(stems)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    prefix = first[:same]
+    if any(len(s) > len(prefix) and s[len(prefix)].isalnum() for s in stems):
+        cut = max(prefix.rfind(c) for c in "_-. ")
+        prefix = prefix[: max(cut, 0)]
+    return prefix.strip("_-. ") or paths[0].resolve().parent.name

@@ -1,0 +1,189 @@
+"""Export: a rating becomes a label file on the images' own grid, read back and compared before it counts.
+
+A file that is not what it should be never takes the old one's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg_desktop import __version__
+from brainseg_desktop.core.case import Case, RaterKind, Rating
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.labels import TISSUE_NAMES, LabelScheme, Tissue
+from brainseg_desktop.core.volume import Source, to_native
+from brainseg_desktop.io import atomic, nifti, tiff
+from brainseg_desktop.io.schemes import PROGRAM, scheme_named, sidecar_path
+from brainseg_desktop.services.opening import grid_source
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written and proved right.
+
+    Parameters
+    ----------
+    path : Path
+        The mask, or the folder of mask slices.
+    sidecar : Path
+    voxels : int
+        Number of voxels that carry a label.
+    """
+
+    path: Path
+    sidecar: Path
+    voxels: int
+
+
+def export_rating(
+    case: Case,
+    rating: Rating,
+    destination: Path,
+    *,
+    scheme: LabelScheme | None = None,
+    like: Source | None = None,
+) -> Exported:
+    """Write a mask and its sidecar, both or neither, and compare them with what was meant.
+
+    Parameters
+    ----------
+    case, rating
+    destination : Path
+        ``.nii`` or ``.nii.gz``; for a case of slices a folder, which gets one ``_mask.tif`` a slice.
+    scheme : LabelScheme or None
+        Numbers to write; None: the rating's. Slices are always 0 and 255.
+    like : Source or None
+        Image whose native grid and header are taken; None: FLAIR, else the first sequence there is.
+
+    Raises
+    ------
+    UserError
+        ``destination_not_nifti``, ``would_overwrite_input``, ``scheme_cannot_hold``, ``export_differs``,
+        ``disk_full``, ``no_permission``, ``write_failed``. Whatever lay at the destination is then unchanged.
+    """
+    source = like or grid_source(case)
+    labels = np.array(rating.label_map.array)
+    chosen = scheme or rating.scheme
+    if nifti.is_nifti_name(destination):
+        if destination.name.lower().endswith((".hdr", ".hdr.gz")):
+            raise UserError("destination_not_nifti", path=destination)
+        contents = {destination: nifti.mask_bytes(destination, labels, chosen, source, case.grid)}
+        sidecar, folder = sidecar_path(destination), destination.parent
+    elif source.files:
+        chosen = scheme_named("lgg")
+        slices = tiff.mask_slices(labels, chosen, source)
+        contents = {destination / name: content for name, content in slices.items()}
+        sidecar, folder = destination / "masks.json", destination
+    else:
+        raise UserError("destination_not_nifti", path=destination)
+    _refuse_inputs(case, rating, (*contents, sidecar))
+    digest = hashlib.sha256(b"".join(contents.values())).hexdigest()
+    about = _sidecar(case, rating, chosen, labels, source, destination.name, digest)
+    _make_folder(folder)
+    with atomic.staged(folder) as stage:
+        written = [stage.add(target, content) for target, content in contents.items()]
+        description = msgspec.json.format(msgspec.json.encode(about, enc_hook=str), indent=1)
+        written_sidecar = stage.add(sidecar, description)
+        try:
+            same = _read_back(written, digest, chosen.encode(labels), source)
+            same = same and written_sidecar.read_bytes() == description
+        except Exception as error:  # whatever a reader raises, the file is not what it should be
+            raise UserError("export_differs", path=destination, reason=str(error)) from error
+        if not same:
+            raise UserError("export_differs", path=destination, reason="content")
+        stage.commit()
+    return Exported(destination, sidecar, int(np.count_nonzero(labels)))
+
+
+def _read_back(paths: list[Path], digest: str, numbers: NDArray[np.uint8], source: Source) -> bool:
+    """Whether the files on the disk hold these numbers (canonical) on the source's grid.
+
+    NIfTI is read by nibabel's own loader, so that a fault of our reader cannot hide one of our writer.
+    """
+    if hashlib.sha256(b"".join(p.read_bytes() for p in paths)).hexdigest() != digest:
+        return False
+    if not nifti.is_nifti_name(paths[0]):
+        stack = tiff.read_mask_stack(paths)
+        return bool(np.array_equal(stack, np.where(numbers > 0, np.uint8(255), np.uint8(0))))
+    import nibabel
+
+    image: Any = nibabel.load(paths[0])  # type: ignore[attr-defined]
+    stored = np.asanyarray(image.dataobj)
+    if not np.array_equal(stored, to_native(numbers, source)):
+        return False
+    return source.header is None or bool(
+        np.allclose(image.affine, source.header.affine, rtol=1e-5, atol=1e-4)
+    )
+
+
+def _refuse_inputs(case: Case, rating: Rating, targets: tuple[Path, ...]) -> None:
+    """Images and references are never overwritten; a reader's own earlier export may be."""
+    sources = [v.source for v in case.volumes.values()]
+    sources += [r.source for r in case.ratings if r.source is not None and r.kind is RaterKind.REFERENCE]
+    if rating.source is not None and rating.kind is RaterKind.REFERENCE:
+        sources.append(rating.source)
+    inputs = {p.resolve() for s in sources for p in (s.files or (s.path,))}
+    for target in targets:
+        if target.resolve() in inputs or (target.exists() and any(_same(target, p) for p in inputs)):
+            raise UserError("would_overwrite_input", path=target)
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)
+    except OSError:
+        return False
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise atomic.write_error(error, folder) from error
+
+
+def _sidecar(
+    case: Case,
+    rating: Rating,
+    scheme: LabelScheme,
+    labels: NDArray[np.uint8],
+    source: Source,
+    name: str,
+    digest: str,
+) -> dict[str, Any]:
+    """What a mask is and where it comes from, as JSON holds it."""
+    counts = np.bincount(labels[labels != 0], minlength=256)
+    voxel_ml = case.grid.voxel_volume_ml if case.grid.spacing_known else None
+    regions = {region.name: int(sum(counts[int(t)] for t in region.tissues)) for region in scheme.regions}
+    return {
+        "program": PROGRAM,
+        "program_version": __version__,
+        "notice": "Research use only. Not a medical device.",
+        "case": case.name,
+        "mask": name,
+        "sha256": digest,
+        "rater": rating.rater,
+        "kind": rating.kind.value,
+        "details": dict(rating.details),
+        "scheme": scheme.name,
+        "labels": {str(label.value): label.name for label in scheme.labels},
+        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "images": {
+            s.value: {"file": v.source.path.name, "sha256": v.source.sha256} for s, v in case.volumes.items()
+        },
+        "shape": list(source.native_shape),
+        "spacing_known": case.grid.spacing_known,
+        "voxels": {TISSUE_NAMES[Tissue(int(t))]: int(counts[t]) for t in np.flatnonzero(counts)},
+        "region_voxels": regions,
+        "volumes_ml": {
+            n: None if voxel_ml is None else round(count * voxel_ml, 6) for n, count in regions.items()
+        },
+    }

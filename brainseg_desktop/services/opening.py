@@ -1,0 +1,251 @@
+"""Opening: files on the disk become a `Case` with its ratings, or a reason why not."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainseg_desktop.core.case import Case, RaterKind, Rating
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.geometry import Grid
+from brainseg_desktop.core.history import LabelMap
+from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.volume import Sequence, Source, Volume
+from brainseg_desktop.io import nifti, tiff
+from brainseg_desktop.io.layouts import CaseFiles, CaseKind
+from brainseg_desktop.io.names import read_name
+from brainseg_desktop.io.nifti import MaskFile
+from brainseg_desktop.io.schemes import recognise_scheme, scheme_named
+
+# The grid of a case is that of the sequence a mask is usually drawn on.
+_GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
+REFERENCE_NAME = "Reference"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenedCase:
+    """A case and what the user should know about it.
+
+    Parameters
+    ----------
+    case : Case
+    notes : tuple of UserError
+        Remarks (not errors): how a label scheme was recognised, voxels that were not finite, ...
+    problems : tuple of UserError
+        Masks that could not be taken; ``scheme_ambiguous`` carries ``path`` and ``candidates``, so that the
+        user can be asked and `add_mask` called.
+    """
+
+    case: Case
+    notes: tuple[UserError, ...] = ()
+    problems: tuple[UserError, ...] = ()
+
+
+def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
+    """Read the images (and the masks beside them) of a case, all files at the same time.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    scheme : LabelScheme or None
+        How masks are to be read; None: find out.
+
+    Raises
+    ------
+    UserError
+        ``case_empty``, ``sequences_unassigned`` (only files whose names tell nothing), ``grid_mismatch``, or
+        what reading an image raises. A bad mask is no reason to fail: it goes to `OpenedCase.problems`.
+    """
+    if not files.images:
+        if files.unassigned:
+            raise UserError("sequences_unassigned", name=files.name, names=[p.name for p in files.unassigned])
+        raise UserError("case_empty", name=files.name)
+    notes = list(files.notes)
+    hints = tuple(p.name for p in files.images.values())
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        masks: list[tuple[Path, Future[MaskFile]]] = []
+        if files.kind is CaseKind.SLICES:
+            folder = next(iter(files.images.values()))
+            stack = pool.submit(tiff.read_slices, folder, notes)
+            masks = [(path, pool.submit(tiff.read_masks, path)) for path in files.masks]
+            volumes = {s: v for s, v in stack.result().items() if s in files.images}
+        else:
+            reads = [
+                (s, pool.submit(nifti.read_volume, files.images[s], s, notes))
+                for s in Sequence
+                if s in files.images
+            ]
+            masks = [(path, pool.submit(nifti.read_mask, path, scheme, hints)) for path in files.masks]
+            volumes = {s: read.result() for s, read in reads}
+    grid = next(volumes[s].grid for s in _GRID_ORDER if s in volumes)
+    case = Case(files.name, grid, volumes)
+    problems = []
+    for _, read in masks:
+        try:
+            mask = read.result()
+            case.ratings.append(_rating(case, mask, name=None))
+            notes.append(mask.why)
+        except UserError as error:
+            problems.append(error)
+    return OpenedCase(case, tuple(notes), tuple(problems))
+
+
+def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:
+    """Read a mask without a case: a NIfTI file, or a folder of ``_mask.tif`` slices.
+
+    Raises
+    ------
+    UserError
+        What `io.nifti.read_mask` or `io.tiff.read_masks` raises.
+    """
+    if path.is_dir():
+        return tiff.read_masks(path)
+    return nifti.read_mask(path, scheme)
+
+
+def add_mask(
+    case: Case, path: Path, scheme: LabelScheme | None = None, name: str | None = None
+) -> tuple[Rating, UserError]:
+    """Read a mask and add it to a case; see `read_rating`."""
+    rating, why = read_rating(case, path, scheme, name)
+    case.ratings.append(rating)
+    return rating, why
+
+
+def read_rating(
+    case: Case, path: Path, scheme: LabelScheme | None = None, name: str | None = None
+) -> tuple[Rating, UserError]:
+    """Read a mask of a case as a rating, without adding it.
+
+    Parameters
+    ----------
+    case : Case
+    path : NIfTI file, or folder of ``_mask.tif`` slices
+    scheme : LabelScheme or None
+        None: find out.
+    name : str or None
+        None: what a sidecar of ours or the file's name says, else "Reference", else the file's name.
+
+    Returns
+    -------
+    Rating, UserError
+        And why its numbers were understood so (not an error).
+
+    Raises
+    ------
+    UserError
+        ``mask_grid_mismatch`` (params ``path``, ``reason``), or what `load_mask` raises.
+    """
+    if path.is_dir():
+        mask = tiff.read_masks(path)
+    else:
+        mask = nifti.read_mask(path, scheme, [v.source.path.name for v in case.volumes.values()])
+    return _rating(case, mask, name), mask.why
+
+
+def mask_labels(mask: MaskFile, grid: Grid) -> LabelMap:
+    """The labels of a mask, if it lies on this grid.
+
+    Raises
+    ------
+    UserError
+        ``mask_grid_mismatch`` with the reason ``shape``, ``spacing``, ``orientation`` or ``position``.
+    """
+    reason = grid.mismatch(mask.grid)
+    if reason is not None:
+        raise UserError(
+            "mask_grid_mismatch",
+            path=mask.source.path,
+            reason=reason,
+            shape=mask.grid.shape,
+            expected=grid.shape,
+        )
+    return LabelMap(mask.tissues)
+
+
+def new_rating(
+    case: Case, name: str, like: Rating | None = None, scheme: LabelScheme | None = None
+) -> Rating:
+    """A human's rating for a case, not added yet: blank, or a copy of another to be corrected.
+
+    Parameters
+    ----------
+    name : str
+        Made unique by a number if the case has such a rating already.
+    like : Rating or None
+        To copy; its probabilities go along, its undo steps do not.
+    scheme : LabelScheme or None
+        None: that of `like`, else `default_scheme`.
+    """
+    chosen = scheme or (like.scheme if like is not None else default_scheme(case))
+    labels = LabelMap(like.label_map.array if like is not None else np.zeros(case.grid.shape, np.uint8))
+    details: dict[str, Any] = {}
+    if like is not None:
+        details = {"started_from": {"rater": like.rater, "kind": like.kind.value, **dict(like.details)}}
+    return Rating(
+        unique_name(case, name),
+        RaterKind.HUMAN,
+        labels,
+        chosen,
+        probabilities=like.probabilities if like is not None else None,
+        details=details,
+    )
+
+
+def default_scheme(case: Case) -> LabelScheme:
+    """The scheme for a new mask: that of the reference or of another rating, else what the names suggest."""
+    if case.ratings:
+        references = [r for r in case.ratings if r.kind is RaterKind.REFERENCE]
+        return (references or case.ratings)[0].scheme
+    source = grid_source(case)
+    if source.files:
+        return scheme_named("lgg")
+    return recognise_scheme((), source.path).scheme
+
+
+def grid_source(case: Case) -> Source:
+    """The image whose grid and header a mask of this case is written with: FLAIR, else the first there is."""
+    return grid_volume(case).source
+
+
+def grid_volume(case: Case) -> Volume:
+    """The image that gives the case its grid."""
+    return next(case.volumes[s] for s in _GRID_ORDER if s in case.volumes)
+
+
+def unique_name(case: Case, name: str) -> str:
+    """`name`, with a number behind it if a rating is called so already."""
+    taken = {r.rater for r in case.ratings}
+    if name not in taken:
+        return name
+    return next(f"{name} {i}" for i in range(2, len(taken) + 3) if f"{name} {i}" not in taken)
+
+
+def _rating(case: Case, mask: MaskFile, name: str | None) -> Rating:
+    labels = mask_labels(mask, case.grid)
+    rater, kind, details = _author(case, mask)
+    return Rating(
+        unique_name(case, name or rater), kind, labels, mask.scheme, source=mask.source, details=details
+    )
+
+
+def _author(case: Case, mask: MaskFile) -> tuple[str, RaterKind, dict[str, Any]]:
+    """Who made a mask: said by our own sidecar, or by the file's name; else it is the reference."""
+    sidecar = mask.sidecar or {}
+    if isinstance(sidecar.get("rater"), str):
+        kinds = {k.value: k for k in RaterKind}
+        details = sidecar.get("details")
+        return (
+            sidecar["rater"],
+            kinds.get(str(sidecar.get("kind")), RaterKind.HUMAN),
+            details if isinstance(details, dict) else {},
+        )
+    stem = nifti.nifti_stem(mask.source.path)
+    named = read_name(stem).rater
+    if named is not None:
+        return named, RaterKind.HUMAN, {}
+    return (REFERENCE_NAME if case.rating(REFERENCE_NAME) is None else stem), RaterKind.REFERENCE, {}

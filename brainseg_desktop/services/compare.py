@@ -1,0 +1,291 @@
+"""Agreement of a mask with a reference: one report for the command line, the tables and the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.geometry import Box, Grid
+from brainseg_desktop.core.labels import Region, Tissue
+from brainseg_desktop.core.lesions import NO_SPACING, LesionScores, lesion_wise
+from brainseg_desktop.core.metrics import (
+    TISSUE_COUNT,
+    Confusion,
+    Score,
+    confusion_of,
+    joint_codes,
+    joint_histogram,
+)
+from brainseg_desktop.core.surface import SurfaceDistances, surface_distances
+
+Labels = NDArray[np.uint8]
+
+DEFINITIONS = {
+    "dice": "2 TP / (2 TP + FP + FN). No value if both masks are empty, 0 if one is.",
+    "iou": "TP / (TP + FP + FN), the Jaccard index. No value if both masks are empty, 0 if one is.",
+    "precision": "TP / (TP + FP): the share of the mask that lies in the reference.",
+    "sensitivity": "TP / (TP + FN): the share of the reference that the mask found.",
+    "specificity": "TN / (TN + FP) over the whole image; near 1 for any small tumour.",
+    "accuracy": "(TP + TN) / all voxels of the image; near 1 for any small tumour.",
+    "hd95_mm": "The larger of the two directed 95th percentiles of surface distances, in mm.",
+    "assd_mm": "Mean distance to the other surface over the surface voxels of both masks, in mm.",
+    "surface_dice": "Share of the surface voxels of both masks within {tolerance_mm:g} mm of the other one.",
+    "surface": "A surface voxel is one with a face neighbour outside its mask.",
+    "volume_ml": "Number of voxels times the volume of one, in mL: reference, then mask.",
+    "volume_difference_ml": "Volume of the mask minus that of the reference, in mL.",
+    "lesion_wise": (
+        "BraTS 2023: lesions are 26-connected after dilating the reference 3 times (18-neighbour element); "
+        "reference lesions up to 50 mm3 are left out; a missed or false lesion scores Dice 0 and "
+        "HD95 374 mm; mean over lesions."
+    ),
+    "state": (
+        "ok; both_empty or one_empty: that many of the two masks have no such voxel; "
+        "no_spacing: the files state no voxel size, so nothing is given in mm or mL."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapScores:
+    """Voxel-wise agreement and volumes of one region or tissue; `volume_ml` is (reference, mask)."""
+
+    dice: Score
+    iou: Score
+    precision: Score
+    sensitivity: Score
+    specificity: Score
+    accuracy: Score
+    volume_ml: tuple[Score, Score]
+    volume_difference_ml: Score
+
+    @staticmethod
+    def of(counts: Confusion, voxel_volume_ml: float | None) -> OverlapScores:
+        """The scores that follow from the counts; without a voxel volume there is none in mL."""
+        return OverlapScores(
+            dice=counts.dice,
+            iou=counts.iou,
+            precision=counts.precision,
+            sensitivity=counts.sensitivity,
+            specificity=counts.specificity,
+            accuracy=counts.accuracy,
+            volume_ml=counts.volume_ml(voxel_volume_ml),
+            volume_difference_ml=counts.volume_difference_ml(voxel_volume_ml),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        ratios = ("dice", "iou", "precision", "sensitivity", "specificity", "accuracy")
+        return {name: getattr(self, name).to_dict() for name in ratios} | {
+            "volume_ml": [score.to_dict() for score in self.volume_ml],
+            "volume_difference_ml": self.volume_difference_ml.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceScores:
+    """Agreement of the outlines of one region."""
+
+    hd95_mm: Score
+    assd_mm: Score
+    surface_dice: Score
+
+    @staticmethod
+    def of(distances: SurfaceDistances, tolerance_mm: float) -> SurfaceScores:
+        """Read the three measures off the distances."""
+        return SurfaceScores(distances.hd95_mm, distances.assd_mm, distances.surface_dice(tolerance_mm))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "hd95_mm": self.hd95_mm.to_dict(),
+            "assd_mm": self.assd_mm.to_dict(),
+            "surface_dice": self.surface_dice.to_dict(),
+        }
+
+
+NO_SURFACE = SurfaceScores(
+    Score(None, "no_spacing", "mm"), Score(None, "no_spacing", "mm"), Score(None, "no_spacing")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionScores:
+    """All scores of one region; `surface` and `lesions` are None where they were not asked for."""
+
+    overlap: OverlapScores
+    surface: SurfaceScores | None = None
+    lesions: LesionScores | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementReport:
+    """Agreement of a mask with a reference.
+
+    Parameters
+    ----------
+    scheme : str
+        Name of the label scheme.
+    regions : mapping of region name to RegionScores
+    labels : mapping of Tissue to OverlapScores
+    tolerance_mm : float
+        Of the surface Dice.
+    """
+
+    scheme: str
+    regions: dict[str, RegionScores]
+    labels: dict[Tissue, OverlapScores]
+    tolerance_mm: float
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """One sentence for each measure, to print beside the numbers."""
+        return {name: text.format(tolerance_mm=self.tolerance_mm) for name, text in DEFINITIONS.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``brainseg compare``; every score as value, state and unit."""
+        lesions = {name: r.lesions.to_dict() for name, r in self.regions.items() if r.lesions is not None}
+        return {
+            "scheme": self.scheme,
+            "regions": {
+                name: r.overlap.to_dict() | (r.surface.to_dict() if r.surface is not None else {})
+                for name, r in self.regions.items()
+            },
+            "labels": {tissue.name.lower(): scores.to_dict() for tissue, scores in self.labels.items()},
+            "lesion_wise": lesions,
+            "tolerance_mm": self.tolerance_mm,
+            "definitions": self.definitions,
+        }
+
+
+def compare(
+    reference: Labels,
+    mask: Labels,
+    grid: Grid,
+    regions: Sequence[Region],
+    tissues: Sequence[Tissue],
+    tolerance_mm: float = 1.0,
+    surface: bool = True,
+    scheme: str = "",
+) -> AgreementReport:
+    """Measure the agreement of a mask with a reference.
+
+    Parameters
+    ----------
+    reference, mask : (X, Y, Z) arrays of uint8
+        `Tissue` values on `grid`.
+    regions, tissues : sequences
+        What to report; usually those of the scheme (`LabelScheme.regions`, `.tissues`).
+    tolerance_mm : float
+        Of the surface Dice.
+    surface : bool
+        False leaves out distances and lesion-wise scores.
+    scheme : str
+        Name of the label scheme, for the report.
+
+    Raises
+    ------
+    UserError
+        ``masks_differ_in_shape`` if the arrays do not fit each other or the grid.
+    """
+    if reference.shape != mask.shape or reference.shape != grid.shape:
+        raise UserError("masks_differ_in_shape", reference=reference.shape, mask=mask.shape)
+    # Only the box with any label is looked at; what lies outside it is background in both.
+    box = Box.of((reference | mask) != 0)
+    first, second = _widened(box, grid.shape, reference), _widened(box, grid.shape, mask)
+    histogram = joint_histogram(first, second)
+    histogram[0, 0] += reference.size - first.size
+    voxel_ml = grid.voxel_volume_ml if grid.spacing_known else None
+    overlaps = {r.name: OverlapScores.of(confusion_of(histogram, r.tissues), voxel_ml) for r in regions}
+    return AgreementReport(
+        scheme=scheme,
+        regions={
+            region.name: _with_outlines(overlaps[region.name], region, first, second, grid, tolerance_mm)
+            if surface
+            else RegionScores(overlaps[region.name])
+            for region in regions
+        },
+        labels={t: OverlapScores.of(confusion_of(histogram, (t,)), voxel_ml) for t in tissues},
+        tolerance_mm=tolerance_mm,
+    )
+
+
+def _widened(box: Box, shape: tuple[int, int, int], labels: Labels) -> Labels:
+    """The labelled part with a rim of background, so that only the image's own edge cuts a surface."""
+    if box.is_empty:
+        return labels[:0]
+    start, stop = (tuple(v + by for v in side) for side, by in ((box.start, -4), (box.stop, 4)))
+    wide = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])).clipped(shape)
+    return np.ascontiguousarray(labels[wide.slices])
+
+
+def _with_outlines(
+    overlap: OverlapScores,
+    region: Region,
+    reference: Labels,
+    mask: Labels,
+    grid: Grid,
+    tolerance_mm: float,
+) -> RegionScores:
+    if not grid.spacing_known:
+        return RegionScores(overlap, NO_SURFACE, NO_SPACING)
+    first, second = region.mask(reference), region.mask(mask)
+    distances = surface_distances(first, second, grid.spacing_mm)
+    lesions = lesion_wise(first, second, grid.spacing_mm, distances)
+    return RegionScores(overlap, SurfaceScores.of(distances, tolerance_mm), lesions)
+
+
+NOTHING, AGREED, MISSED, EXTRA = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DifferenceMap:
+    """Where two masks agree and differ.
+
+    Parameters
+    ----------
+    codes : (X, Y, Z) array of uint8
+        0 none, 1 agreed, 2 missed (only in the reference), 3 extra (only in the mask).
+    agreed_ml, missed_ml, extra_ml : Score
+    """
+
+    codes: NDArray[np.uint8]
+    agreed_ml: Score
+    missed_ml: Score
+    extra_ml: Score
+
+
+def difference_map(reference: Labels, mask: Labels, region: Region) -> NDArray[np.uint8]:
+    """Codes of agreement for the overlay: 0 none, 1 agreed, 2 missed, 3 extra; any shape, so a slice too.
+
+    Examples
+    --------
+    >>> from brainseg_desktop.core.labels import WT
+    >>> difference_map(np.array([0, 1, 2, 0], np.uint8), np.array([0, 2, 0, 1], np.uint8), WT).tolist()
+    [0, 1, 2, 3]
+    """
+    inside = np.zeros(TISSUE_COUNT, dtype=bool)
+    inside[[int(t) for t in region.tissues]] = True
+    table = np.array([[NOTHING, EXTRA], [MISSED, AGREED]], dtype=np.uint8)
+    by_pair = table[inside.astype(int)[:, None], inside.astype(int)[None, :]].ravel()
+    if reference.ndim != 3:
+        return np.asarray(by_pair[joint_codes(reference, mask)])
+    # Only the box with any label is looked up: 10 ms in place of 100 for a whole case.
+    codes = np.zeros(reference.shape, dtype=np.uint8)
+    where = Box.of((reference | mask) != 0).slices
+    codes[where] = by_pair[joint_codes(reference[where], mask[where])]
+    return codes
+
+
+def difference(reference: Labels, mask: Labels, region: Region, grid: Grid) -> DifferenceMap:
+    """The difference map of a whole case with its volumes."""
+    codes = difference_map(reference, mask, region)
+
+    def volume(code: int) -> Score:
+        if not grid.spacing_known:
+            return Score(None, "no_spacing", "mL")
+        return Score(int(np.count_nonzero(codes == code)) * grid.voxel_volume_ml, "ok", "mL")
+
+    return DifferenceMap(codes, volume(AGREED), volume(MISSED), volume(EXTRA))

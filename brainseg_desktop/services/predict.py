@@ -1,0 +1,136 @@
+"""The bundled network outlines a case: a new rating of kind model, never in the place of another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg_desktop.core.case import Case, RaterKind, Rating
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.history import LabelMap
+from brainseg_desktop.core.labels import LabelScheme, Tissue
+from brainseg_desktop.core.volume import Sequence, Volume
+from brainseg_desktop.inference.registry import read_card
+from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.opening import default_scheme, unique_name
+from brainseg_desktop.services.worker_client import (
+    OnProgress,
+    OnSlice,
+    WorkerClient,
+    default_model_dir,
+)
+from brainseg_desktop.services.worker_messages import Segmentation
+
+
+def predict_case(
+    case: Case,
+    client: WorkerClient,
+    model: Path | None = None,
+    *,
+    device: str = "auto",
+    first_slice: int | None = None,
+    on_slice: OnSlice | None = None,
+    on_progress: OnProgress | None = None,
+    cancel: threading.Event | None = None,
+) -> Rating:
+    """Segment a case in the worker; blocks, so it is meant for an executor's thread.
+
+    Parameters
+    ----------
+    case : Case
+        Only read; adding the rating is the caller's business.
+    client : WorkerClient
+    model : Path, optional
+        Folder of a model; the bundled one if not given.
+    device : {"auto", "cpu", "cuda"}
+    first_slice : int, optional
+        Axial slice to begin with.
+    on_slice : callable, optional
+        Gets z and the tissues (X, Y) of each slice as it comes.
+    on_progress : callable, optional
+        Gets the slices done, of how many, and the seconds left.
+    cancel : threading.Event, optional
+        Set it to end the job at once.
+
+    Returns
+    -------
+    Rating
+        Kind model, named ``"AI (<model>)"`` or the next free name, with probabilities and, in its details,
+        where it came from.
+
+    Raises
+    ------
+    UserError
+        ``sequence_unusable``, ``model_missing``, ``model_corrupt``, and those of `WorkerClient.segment`.
+    """
+    folder = model if model is not None else default_model_dir()
+    card = read_card(folder)
+    grid = case.grid
+    found = client.segment(
+        folder,
+        usable_inputs(case.volumes),
+        (grid.spacing_mm[0], grid.spacing_mm[1]) if grid.spacing_known else None,
+        device=device,
+        first_slice=first_slice,
+        on_slice=on_slice,
+        on_progress=on_progress,
+        cancel=cancel,
+    )
+    return Rating(
+        unique_name(case, f"AI ({card.name})"),
+        RaterKind.MODEL,
+        LabelMap(found.labels),
+        scheme_for(case, found.labels),
+        probabilities=found.probabilities,
+        details=_origin(found, card.sha256),
+    )
+
+
+def usable_inputs(volumes: Mapping[Sequence, Volume]) -> dict[Sequence, NDArray[Any]]:
+    """The arrays of the sequences.
+
+    Raises
+    ------
+    UserError
+        ``sequence_unusable`` for one whose voxels are all the same or none a number: the network would take
+        it for a measured one. Single voxels that are not finite are background to it, as to the viewer.
+    """
+    for sequence, volume in volumes.items():
+        data = volume.data
+        # For float, fmin and fmax pass over NaN; infinities are told apart by the finite sample below.
+        low, high = np.fmin.reduce(data, axis=None), np.fmax.reduce(data, axis=None)
+        if not (np.isfinite(low) and np.isfinite(high)):
+            finite = data[np.isfinite(data)]
+            low, high = (finite.min(), finite.max()) if finite.size else (0, 0)
+        if low == high:
+            raise UserError("sequence_unusable", path=volume.source.path, sequence=sequence.value)
+    return {sequence: volume.data for sequence, volume in volumes.items()}
+
+
+def scheme_for(case: Case, labels: NDArray[np.uint8]) -> LabelScheme:
+    """The scheme to write a prediction with: the case's own where it can tell these tissues apart."""
+    tissues = {Tissue(int(t)) for t in np.flatnonzero(np.bincount(labels.ravel(), minlength=1))}
+    tissues.discard(Tissue.BACKGROUND)
+    own = default_scheme(case)
+    if tissues <= set(own.tissues):
+        return own
+    return scheme_named("lgg" if Tissue.TUMOUR in tissues else "brats2021")
+
+
+def _origin(found: Segmentation, sha256: str) -> dict[str, Any]:
+    """What the sidecar says of a prediction."""
+    return {
+        "model": found.model,
+        "version": found.version,
+        "sha256": sha256,
+        "exam_kind": found.kind,
+        "regions": list(found.regions),
+        "sequences_used": list(found.present),
+        "device": found.device,
+        "seconds": found.seconds,
+    }

@@ -1,0 +1,187 @@
+"""The network's rating of a case, by a worker of the tests and by the real one."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainseg_desktop.core.case import Case, RaterKind, Rating
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.geometry import Grid
+from brainseg_desktop.core.history import LabelMap
+from brainseg_desktop.core.labels import WT, Tissue
+from brainseg_desktop.core.metrics import confusion
+from brainseg_desktop.core.volume import Sequence, Source, Volume
+from brainseg_desktop.inference.registry import read_card
+from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.predict import predict_case
+from brainseg_desktop.services.worker_client import WorkerClient, default_model_dir
+
+FAKE = Path(__file__).with_name("fake_worker.py")
+DATA = Path(os.environ.get("BRAINSEG_DATA", Path(__file__).parents[3] / "shared" / "data"))
+GRID = Grid((6, 5, 8), np.eye(4))
+CARD = """
+name = "glioma-unet"
+version = "1"
+title = "A model"
+weights = "glioma-unet.onnx"
+sha256 = "abc"
+licence = "Apache-2.0"
+architecture = "U-Net"
+parameters = 1
+inputs = ["T1", "T1CE", "T2", "FLAIR"]
+training_data = []
+recipe = ""
+steps = 1
+train = []
+validation = []
+test = []
+[regions]
+whole_head = ["WT"]
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "glioma-unet"
+    folder.mkdir()
+    (folder / "model.toml").write_text(CARD, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def client(request):
+    worker = WorkerClient([sys.executable, str(FAKE), getattr(request, "param", "good")])
+    yield worker
+    worker.close()
+
+
+def head():
+    data = np.zeros(GRID.shape, np.float32)
+    data[2:4, 1:4, 2:6] = 100
+    return data
+
+
+def case_of(**arrays):
+    volumes = {
+        Sequence[name]: Volume(data, GRID, Source(Path(f"case_{name.lower()}.nii.gz"), ""), Sequence[name])
+        for name, data in arrays.items()
+    }
+    return Case("case", GRID, volumes)
+
+
+def test_a_prediction_is_a_new_rating_of_kind_model(client, model):
+    case = case_of(FLAIR=head(), T1=head() / 2)
+    seen, progress = [], []
+    rating = predict_case(
+        case,
+        client,
+        model,
+        first_slice=3,
+        on_slice=lambda z, tissues: seen.append((z, tissues.shape)),
+        on_progress=lambda done, total, left: progress.append(done),
+    )
+    assert (rating.rater, rating.kind) == ("AI (glioma-unet)", RaterKind.MODEL)
+    np.testing.assert_array_equal(rating.label_map.array, (head() > 50) * np.uint8(Tissue.OEDEMA))
+    assert rating.probabilities.shape == (3, *GRID.shape)
+    assert rating.probabilities.dtype == np.uint8
+    assert seen[0] == (3, (6, 5))
+    assert progress == list(range(1, 9))
+    assert rating.details["sha256"] == "abc"
+    assert {"model", "version", "exam_kind", "seconds", "device", "sequences_used"} <= set(rating.details)
+    assert case.ratings == []
+    assert rating.history.undo_names == ()
+
+
+def test_it_never_takes_the_name_of_another_rating(client, model):
+    case = case_of(FLAIR=head())
+    scheme = scheme_named("brats2021")
+    for name, kind in (("AI (glioma-unet)", RaterKind.HUMAN), ("AI (glioma-unet) 2", RaterKind.MODEL)):
+        case.ratings.append(Rating(name, kind, LabelMap(np.zeros(GRID.shape, np.uint8)), scheme))
+    rating = predict_case(case, client, model)
+    assert rating.rater == "AI (glioma-unet) 3"
+    assert [r.label_map.array.any() for r in case.ratings] == [False, False]
+
+
+@pytest.mark.parametrize("client", ["whole"], indirect=True)
+def test_a_whole_tumour_mask_is_written_with_a_scheme_that_holds_it(client, model):
+    case = case_of(FLAIR=head())
+    case.ratings.append(
+        Rating(
+            "Reference",
+            RaterKind.REFERENCE,
+            LabelMap(np.zeros(GRID.shape, np.uint8)),
+            scheme_named("brats2023"),
+        )
+    )
+    rating = predict_case(case, client, model)
+    assert rating.scheme.name == "lgg"
+    assert rating.scheme.encode(rating.label_map.array).max() == 1
+
+
+def test_it_keeps_the_scheme_of_the_reference_where_it_can(client, model):
+    case = case_of(FLAIR=head())
+    empty = LabelMap(np.zeros(GRID.shape, np.uint8))
+    case.ratings.append(Rating("Reference", RaterKind.REFERENCE, empty, scheme_named("brats2023")))
+    assert predict_case(case, client, model).scheme.name == "brats2023"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 7.0])
+def test_an_image_of_nothing_is_told(client, model, value):
+    case = case_of(FLAIR=head(), T2=np.full(GRID.shape, value, np.float32))
+    with pytest.raises(UserError) as caught:
+        predict_case(case, client, model)
+    assert caught.value.code == "sequence_unusable"
+    assert caught.value.params == {"path": Path("case_t2.nii.gz"), "sequence": "T2"}
+    assert not client.is_running
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_few_voxels_that_are_no_numbers_do_no_harm(client, model, value):
+    data = head()
+    data[0, 0, 0] = value
+    assert predict_case(case_of(FLAIR=head(), T1=data), client, model).label_map.array.any()
+
+
+def test_a_missing_model_is_told_before_anything_starts(client, tmp_path):
+    with pytest.raises(UserError, match="model_missing"):
+        predict_case(case_of(FLAIR=head()), client, tmp_path / "nothing")
+    assert not client.is_running
+
+
+def test_cancel_comes_through(client, model):
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(UserError, match="cancelled"):
+        predict_case(case_of(FLAIR=head()), client, model, cancel=cancel)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_the_real_worker_outlines_the_real_case():
+    opening = pytest.importorskip("brainseg_desktop.services.opening")
+    layouts = pytest.importorskip("brainseg_desktop.io.layouts")
+    folder = DATA / "brats" / "BraTS2021_00006"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    try:
+        read_card(default_model_dir())
+    except UserError as error:
+        pytest.skip(f"no model: {error}")
+    case = opening.open_case(layouts.find_case(folder), scheme=scheme_named("brats2021")).case
+    worker = WorkerClient()
+    try:
+        first = []
+        rating = predict_case(case, worker, first_slice=77, on_slice=lambda z, tissues: first.append(z))
+        assert first[0] == 77
+        assert sorted(first) == list(range(155))
+        assert rating.label_map.shape == case.grid.shape
+        reference = next(r for r in case.ratings if r.kind is RaterKind.REFERENCE)
+        counts = confusion(WT.mask(reference.label_map.array), WT.mask(rating.label_map.array))
+        assert counts.dice.value >= 0.8
+    finally:
+        worker.close()
+    assert not worker.is_running

@@ -27,6 +27,8 @@ class CasesPanel(QWidget):
         self._search.textChanged.connect(self._filter)
         self._list = QListWidget()
         self._list.setAccessibleName("Cases")
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._list.itemClicked.connect(self._picked)
         self._list.itemActivated.connect(self._picked)
         self._hint = faint()

@@ -145,9 +145,8 @@ class ComparePanel(QWidget):
                 dice = regions[names[place]].dice
                 value.setText(score_text(dice, 2) if dice.value is not None else "\u2013")
                 tile.setToolTip(f"Dice of {names[place]}: {score_text(dice)}")
-                name.setText(
-                    names[place] if dice.value is not None else f"{names[place]}, {score_text(dice)}"
-                )
+                state = _STATES.get(dice.state, "")
+                name.setText(f"{names[place]}, {state}" if state else names[place])
         self._groups = [regions, labels]
         titles = ["Regions: " + ", ".join(regions), "Labels: " + ", ".join(labels)]
         if [self._group.itemText(i) for i in range(self._group.count())] != titles:

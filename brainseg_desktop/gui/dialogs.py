@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 
@@ -256,7 +256,7 @@ class HelpSheet(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys and mouse")
-        self.resize(640, 640)
+        self.resize(820, 700)
         rows = [(", ".join(a.keys), a.text.rstrip("."), a.tip) for a in ACTIONS if a.keys]
         rows += [(act, "Mouse", what) for act, what in MOUSE]
         table = QTableWidget(len(rows), 3)
@@ -267,11 +267,29 @@ class HelpSheet(QDialog):
         for line, cells in enumerate(rows):
             for place, text in enumerate(cells):
                 table.setItem(line, place, QTableWidgetItem(text))
+        table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
+        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         table.resizeColumnsToContents()
         table.horizontalHeader().setStretchLastSection(True)
+        table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         table.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.addWidget(table)
+
+
+def ask(dialog: QDialog, answered: Callable[[bool], None]) -> None:
+    """Show a dialog without stopping the program; `answered` is told whether it was accepted."""
+
+    def finished(result: int) -> None:
+        # Not every window system gives the keys back to the window by itself.
+        parent = dialog.parentWidget()
+        if parent is not None:
+            parent.activateWindow()
+        answered(result == QDialog.DialogCode.Accepted)
+        dialog.deleteLater()
+
+    dialog.finished.connect(finished)
+    dialog.open()
 
 
 def about_text() -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QDialog
 
 from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.gui.desk import Desk
-from brainseg_desktop.gui.dialogs import ExportDialog
+from brainseg_desktop.gui.dialogs import ExportDialog, ask
 from brainseg_desktop.io.schemes import load_schemes
 from brainseg_desktop.services.export import Exported, export_rating
 from brainseg_desktop.services.opening import grid_source
@@ -46,13 +45,11 @@ class Exporter(QObject):
             parent=self._desk.window,
         )
 
-        def answered(result: int) -> None:
-            if result == QDialog.DialogCode.Accepted:
+        def answered(accepted: bool) -> None:
+            if accepted:
                 self.write(case, rating, dialog.destination, dialog.scheme)
-            dialog.deleteLater()
 
-        dialog.finished.connect(answered)
-        dialog.open()
+        ask(dialog, answered)
 
     def write(self, case: Case, rating: Rating, destination: Path, scheme: LabelScheme) -> None:
         """Write, read back, compare; the mask as it is now, whatever is painted meanwhile."""

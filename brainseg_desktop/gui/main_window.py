@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
+    QDialog,
     QDockWidget,
     QFileDialog,
     QLabel,
@@ -580,6 +581,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.tool.release()
         self.segmenting.drop()
+        for dialog in self.findChildren(QDialog):
+            dialog.close()
         self._remember(
             window=self.saveGeometry().toBase64().toStdString(),
             layout=self.saveState().toBase64().toStdString(),

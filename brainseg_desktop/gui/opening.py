@@ -7,18 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QDialog
 
-from brainseg_desktop.core.case import Case, Rating
+from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.desk import Desk
-from brainseg_desktop.gui.dialogs import AssignDialog, SchemeDialog
+from brainseg_desktop.gui.dialogs import AssignDialog, SchemeDialog, ask
 from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.messages import words
-from brainseg_desktop.services.opening import OpenedCase, add_mask, open_case
+from brainseg_desktop.services.opening import OpenedCase, open_case, read_rating
 from brainseg_desktop.services.recovery import Recoverable
 
 
@@ -105,16 +104,14 @@ class Opener(QObject):
         guesses.update(dict.fromkeys(files.masks, "Mask"))
         dialog = AssignDialog(paths, guesses, self._desk.window)
 
-        def answered(result: int) -> None:
-            if result == QDialog.DialogCode.Accepted:
+        def answered(accepted: bool) -> None:
+            if accepted:
                 by_hand: dict[Path, Sequence | None] = {p: s for s, p in dialog.images.items()}
                 chosen = [*dialog.images.values(), *dialog.masks]
                 assigned = assign(chosen, {**by_hand, **dict.fromkeys(dialog.masks, None)})
                 self._open_assigned(assigned, chosen, None)
-            dialog.deleteLater()
 
-        dialog.finished.connect(answered)
-        dialog.open()
+        ask(dialog, answered)
 
     def _open_assigned(self, files: CaseFiles, paths: list[Path], found: Recoverable | None) -> None:
         self._read(
@@ -172,8 +169,6 @@ class Opener(QObject):
         desk, case = self._desk, self._desk.session.case
         if case is None:
             return
-        # Read into a copy of the case off the main thread; only the session adds masks to the open one.
-        copy = Case(case.name, case.grid, case.volumes, list(case.ratings))
 
         def done(result: tuple[Rating, UserError]) -> None:
             if desk.session.case is case:
@@ -187,7 +182,7 @@ class Opener(QObject):
             else:
                 desk.complain(error)
 
-        desk.jobs.free(lambda: add_mask(copy, path, scheme), done, failed)
+        desk.jobs.free(lambda: read_rating(case, path, scheme), done, failed)
 
     def _added(self, rating: Rating, why: UserError) -> None:
         self._desk.session.add(rating)
@@ -200,15 +195,13 @@ class Opener(QObject):
         dialog = SchemeDialog(path, [scheme_named(str(n)) for n in names], self._desk.window)
         case = self._desk.session.case
 
-        def answered(result: int) -> None:
-            if result == QDialog.DialogCode.Accepted and self._desk.session.case is case:
+        def answered(accepted: bool) -> None:
+            if accepted and self._desk.session.case is case:
                 self.load_mask(path, dialog.scheme)
-            elif result != QDialog.DialogCode.Accepted:
+            elif not accepted:
                 self._desk.say(f"The mask {path.name} was left out: nobody said what its numbers mean.")
-            dialog.deleteLater()
 
-        dialog.finished.connect(answered)
-        dialog.open()
+        ask(dialog, answered)
 
 
 def _brief(note: UserError) -> UserError:

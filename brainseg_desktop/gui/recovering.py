@@ -7,7 +7,7 @@ from PySide6.QtGui import QDesktopServices
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
-from brainseg_desktop.gui.dialogs import RecoveryDialog
+from brainseg_desktop.gui.dialogs import RecoveryDialog, ask
 from brainseg_desktop.gui.opening import Opener
 from brainseg_desktop.services.recovery import Recoverable, case_files, discard, pending
 
@@ -38,13 +38,11 @@ class Recovering(QObject):
         dialog = RecoveryDialog(lines, self._desk.window)
         self.dialog = dialog
 
-        def answered(_: int) -> None:
+        def answered(_: bool) -> None:
             self.dialog = None
-            dialog.deleteLater()
             self._act(dialog.choice, first, rest)
 
-        dialog.finished.connect(answered)
-        dialog.open()
+        ask(dialog, answered)
 
     def _act(self, choice: str, first: Recoverable, rest: list[Recoverable]) -> None:
         if choice == "restore":

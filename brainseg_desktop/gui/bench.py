@@ -76,6 +76,7 @@ def measure(app: QApplication, window: MainWindow) -> dict[str, list[float]]:
     live = window.session.live
     if live is not None:
         result["live_dice_ms"] = _live(window)
+    result |= _while_segmenting(app, window)
     return result
 
 
@@ -144,6 +145,39 @@ def _dabs(app: QApplication, window: MainWindow) -> list[float]:
         _mouse(view, QEvent.Type.MouseButtonRelease, point)
         app.processEvents()
     return times
+
+
+def _while_segmenting(app: QApplication, window: MainWindow) -> dict[str, list[float]]:
+    """From the click to the first mask, to the whole mask, and slice steps meanwhile; the worker is warm."""
+    window.segmenting.warm_up()
+    _run_segmentation(app, window)
+    first, whole, steps = [], [], []
+    for _ in range(2):
+        seen, total, between = _run_segmentation(app, window)
+        first.append(seen)
+        whole.append(total)
+        steps += between
+    return {"first_mask_s": first, "case_segmented_s": whole, "slice_step_while_segmenting_ms": steps}
+
+
+def _run_segmentation(app: QApplication, window: MainWindow) -> tuple[float, float, list[float]]:
+    state, segmenting = window.state, window.segmenting
+    steps: list[float] = []
+    seen = 0.0
+    start = time.perf_counter()
+    segmenting.start()
+    while segmenting.is_running:
+        app.processEvents()
+        if not seen and state.preview is not None:
+            _settle(app)
+            seen = time.perf_counter() - start
+        if seen:
+            # A reader who turns the wheel: some twenty steps a second.
+            steps.append(
+                _timed(app, partial(state.step, window.viewer.plane, 1 if len(steps) % 60 < 30 else -1))
+            )
+        time.sleep(0.03)
+    return seen, time.perf_counter() - start, steps
 
 
 def _mouse(widget: QWidget, kind: QEvent.Type, point: QPointF) -> None:

@@ -167,7 +167,10 @@ class ComparePanel(QWidget):
         self._table.setHorizontalHeaderLabels(list(scores))
         for column, one in enumerate(scores.values()):
             for row, (key, _) in enumerate(_ROWS):
-                self._put(row, column, score_text(getattr(one, key)))
+                score = getattr(one, key)
+                self._put(
+                    row, column, "empty" if score.value is None else score_text(score), score_text(score)
+                )
             for row, volume in enumerate(one.volume_ml):
                 self._put(len(_ROWS) + row, column, score_text(volume, 1))
 
@@ -189,7 +192,7 @@ class ComparePanel(QWidget):
         if name:
             self.region_chosen.emit(name)
 
-    def _put(self, row: int, column: int, text: str) -> None:
+    def _put(self, row: int, column: int, text: str, tip: str = "") -> None:
         item = self._table.item(row, column)
         if item is None:
             item = QTableWidgetItem()
@@ -197,6 +200,7 @@ class ComparePanel(QWidget):
             self._table.setItem(row, column, item)
         if item.text() != text:
             item.setText(text)
+        item.setToolTip(tip if tip != text else "")
 
 
 class SliceChart(QWidget):

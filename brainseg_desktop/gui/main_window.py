@@ -125,6 +125,9 @@ class MainWindow(QMainWindow):
             action.triggered.connect(slot if spec.checkable else lambda _=False, slot=slot: slot())
             self.addAction(action)
             self.actions_by_name[spec.name] = action
+        # Room is short on a small screen; radiologists know these.
+        for name, short in (("axial", "Ax"), ("coronal", "Cor"), ("sagittal", "Sag")):
+            self.actions_by_name[name].setIconText(short)
         for names in (("crosshair", "window", "brush", "eraser"), ("sequences", "planes"), tuple(_PLANES)):
             group = QActionGroup(self)
             for name in names:
@@ -243,7 +246,7 @@ class MainWindow(QMainWindow):
         bar.setObjectName("tools")
         bar.setMovable(False)
         self.addToolBar(bar)
-        self._undo_width = self.fontMetrics().horizontalAdvance("Undo Brush, oedema, axial 100") + 24
+        self._undo_width = self.fontMetrics().horizontalAdvance("Undo Brush, enhancing") + 24
         row = (
             "open segment | undo redo | crosshair window brush eraser | "
             "sequences planes | axial coronal sagittal = > compare export"

@@ -87,7 +87,7 @@ def _style_sheet(theme: Theme) -> str:
         spacing: 3px; padding: 4px 6px; }}
     QToolBar::separator {{ background: {theme.line}; width: 1px; margin: 5px 5px; }}
     QToolButton {{ color: {theme.text}; background: transparent; border: 1px solid transparent;
-        border-radius: 4px; padding: 4px 8px; }}
+        border-radius: 4px; padding: 4px 7px; }}
     QToolButton:hover {{ background: {theme.raised}; }}
     QToolButton:checked {{ background: {theme.raised}; border-color: {theme.accent}; }}
     QToolButton:disabled {{ color: {theme.faint}; }}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -94,3 +95,20 @@ def disc(
     mask = np.zeros(shape, dtype=bool)
     mask[:, :, nearest_voxel(centre)[2]] = flat
     return mask
+
+
+@pytest.fixture
+def tiff_case(tmp_path: Path) -> Path:
+    """Four slices as the LGG set lays them out, of a bright ball in a noisy head."""
+    folder = tmp_path / "TCGA_XX_0001_20000101"
+    folder.mkdir()
+    random = np.random.default_rng(5)
+    x, y = np.meshgrid(np.arange(64), np.arange(64))
+    head = ((x - 32) ** 2 + (y - 32) ** 2 < 26**2) * 90
+    for number in range(1, 5):
+        slices = np.stack([head + random.integers(0, 12, head.shape) + 20 * c for c in range(3)], axis=-1)
+        path = folder / f"{folder.name}_{number}.tif"
+        tifffile.imwrite(path, slices.astype(np.uint8), photometric="rgb")
+        mask = ((x - 40) ** 2 + (y - 28) ** 2 < 6**2).astype(np.uint8) * 255
+        tifffile.imwrite(path.with_name(f"{path.stem}_mask.tif"), mask)
+    return folder

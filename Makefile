@@ -1,0 +1,67 @@
+# make run    opens the sample case; without a display it does the whole job and says where the results are
+# make test   everything that must be green
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SYSTEM := $(VENV)/.system
+CODE := brainseg_desktop tests resources
+# What Qt's wheels load at run time, and a font to draw with.
+PACKAGES := libegl1 libgl1 libopengl0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxkbcommon-x11-0 \
+	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
+	libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 fonts-dejavu-core
+
+.PHONY: run test lint format bench selftest sample
+
+run: $(INSTALLED) $(SYSTEM)
+	@$(BIN)/brainseg open resources/sample --if-no-display out
+
+test: $(INSTALLED) $(SYSTEM) lint
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy brainseg_desktop
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: $(INSTALLED) $(SYSTEM)
+	$(BIN)/brainseg bench
+
+selftest: $(INSTALLED) $(SYSTEM)
+	$(BIN)/brainseg selftest
+
+# Needs the ICBM152 template, which comes with nilearn; a folder of its own keeps that out of the program.
+sample: build/nilearn/.installed
+	build/nilearn/bin/python resources/sample/make_sample.py
+
+build/nilearn/.installed:
+	$(PYTHON) -m venv build/nilearn
+	build/nilearn/bin/pip install --quiet nilearn==0.14.1 numpy==2.4.6 scipy==1.17.1 nibabel==5.4.2
+	touch $@
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@if ! $(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Python 3.11 or newer with venv is needed: apt-get install python3 python3-venv"; exit 1; fi
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# Other systems than Debian and its kin bring these libraries with their desktop.
+$(SYSTEM): $(INSTALLED)
+	@if command -v dpkg-query >/dev/null; then \
+		missing=$$(for p in $(PACKAGES); do \
+			dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | xargs); \
+		if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
+			apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+		elif [ -n "$$missing" ]; then \
+			echo "Libraries of Qt are missing. Run:  sudo apt-get install $$missing"; exit 1; \
+		fi; \
+	fi
+	@touch $@

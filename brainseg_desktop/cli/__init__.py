@@ -1,0 +1,5 @@
+"""The command line: a contract with other programs. Nothing but click is loaded until one runs."""
+
+from brainseg_desktop.cli.entry import Front, run
+
+__all__ = ["Front", "run"]

@@ -1,0 +1,160 @@
+"""open, segment, check: commands that take a case."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from brainseg_desktop.cli.console import Bar, number, print_json, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from brainseg_desktop.cli.entry import Front
+    from brainseg_desktop.core.volume import Sequence
+    from brainseg_desktop.io.layouts import CaseFiles
+    from brainseg_desktop.services.check import CheckResult
+
+MENDABLE = 2
+FILE = click.Path(path_type=Path)
+
+
+@click.command("open")
+@click.argument("case", required=False, type=FILE)
+@click.option(
+    "--if-no-display",
+    "output",
+    type=FILE,
+    metavar="DIR",
+    help="Without a display, segment and compare CASE and write mask, scores and a picture to DIR.",
+)
+@click.pass_obj
+def open_command(front: Front, case: Path | None, output: Path | None) -> int:
+    """Open the app, with CASE if given."""
+    from brainseg_desktop.core.errors import UserError
+    from brainseg_desktop.services.headless import do_whole_job, has_display
+
+    # A platform named on purpose (offscreen, a test) is taken at its word, unless there is other work to do.
+    if has_display() or (output is None and os.environ.get("QT_QPA_PLATFORM")):
+        return front.open_window(case)
+    if output is None or case is None:
+        raise UserError("no_display")
+    with progress_bar("Segmenting") as bar:
+        lines = do_whole_job(case, output, bar)
+    for line in lines:
+        click.echo(line)
+    return 0
+
+
+@click.command("segment")
+@click.argument("cases", nargs=-1, type=FILE, metavar="CASE...")
+@click.option("-o", "output", required=True, type=FILE, metavar="DIR", help="Folder for the masks.")
+@click.option("--model", metavar="N", help="Name of a network in models/; chosen by the exam if left out.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--scheme", metavar="S", help="How the mask numbers its labels, e.g. brats2021.")
+@click.option("--t1", type=FILE, metavar="FILE")
+@click.option("--t1ce", type=FILE, metavar="FILE")
+@click.option("--t2", type=FILE, metavar="FILE")
+@click.option("--flair", type=FILE, metavar="FILE", help="Sequences of one exam, instead of CASE.")
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+def segment_command(
+    cases: tuple[Path, ...],
+    output: Path,
+    model: str | None,
+    device: str,
+    scheme: str | None,
+    t1: Path | None,
+    t1ce: Path | None,
+    t2: Path | None,
+    flair: Path | None,
+    as_json: bool,
+) -> int:
+    """Outline the tumour in each CASE and write its mask to DIR."""
+    from brainseg_desktop.core.errors import UserError
+    from brainseg_desktop.core.volume import Sequence
+    from brainseg_desktop.services.headless import segment_cases
+
+    given = {s: path for s, path in zip(Sequence, (t1, t1ce, t2, flair), strict=True) if path is not None}
+    if given and cases:
+        raise UserError("sequences_and_cases")
+    if not given and not cases:
+        raise UserError("no_sequences_given")
+    wanted: list[Path | CaseFiles] = [_loose_case(given)] if given else list(cases)
+    results = []
+    with progress_bar("Segmenting") as bar, segment_cases(output, model, device, scheme) as segment:
+        for done, case in enumerate(wanted):
+            results.append(segment(case, _part_of(bar, done, len(wanted))))
+    if as_json:
+        print_json({"cases": [r.to_dict() for r in results]})
+    else:
+        rows = [
+            [
+                r.case,
+                *(number(r.volumes_ml.get(name), 1) for name in ("WT", "TC", "ET")),
+                number(r.seconds, 1),
+                str(r.output or "-"),
+            ]
+            for r in results
+        ]
+        print_table(["Case", "WT mL", "TC mL", "ET mL", "Seconds", "Mask"], rows)
+    failed = [r for r in results if r.error is not None]
+    for result in failed:
+        click.echo(f"brainseg: {result.error}", err=True)
+    return MENDABLE if failed else 0
+
+
+def _part_of(bar: Bar, done: int, total: int) -> Bar:
+    """The bar of one case of several."""
+    return lambda fraction: bar((done + fraction) / total)
+
+
+def _loose_case(given: dict[Sequence, Path]) -> CaseFiles:
+    """The case of files named one by one; its mask is named after the FLAIR, else the first file."""
+    from dataclasses import replace
+
+    from brainseg_desktop.core.volume import Sequence
+    from brainseg_desktop.io.layouts import assign
+    from brainseg_desktop.io.nifti import nifti_stem
+
+    files = assign(given.values(), {path: sequence for sequence, path in given.items()})
+    naming = given.get(Sequence.FLAIR) or next(iter(given.values()))
+    return replace(files, name=nifti_stem(naming))
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="PATH...")
+@click.option("--scheme", metavar="S", help="How masks number their labels, where their values do not tell.")
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+def check_command(paths: tuple[Path, ...], scheme: str | None, as_json: bool) -> int:
+    """Say what each PATH is, what is missing, and whether it opens."""
+    from brainseg_desktop.io.schemes import scheme_named
+    from brainseg_desktop.services.check import check
+
+    chosen = scheme_named(scheme) if scheme else None
+    results = [result for path in paths for result in check(path, chosen)]
+    if as_json:
+        print_json({"results": [r.to_dict() for r in results]})
+    else:
+        for result in results:
+            click.echo(f"{result.name}: {_described(result)}")
+            for sentence in (*result.notes, *result.problems):
+                click.echo(f"  {sentence}")
+    return 0 if all(r.is_sound for r in results) else MENDABLE
+
+
+def _described(result: CheckResult) -> str:
+    """One line of what was found."""
+    if not result.opens:
+        return "does not open"
+    parts = []
+    if result.sequences:
+        parts.append(", ".join(result.sequences))
+    if result.missing:
+        parts.append(f"without {', '.join(result.missing)}")
+    if result.shape is not None:
+        parts.append(" x ".join(str(n) for n in result.shape))
+    if result.spacing_mm is not None:
+        parts.append(" x ".join(f"{n:g}" for n in result.spacing_mm) + " mm")
+    parts += [f"mask {rater} ({scheme})" for rater, scheme in result.masks]
+    return "; ".join(parts)

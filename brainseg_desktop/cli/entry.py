@@ -1,0 +1,110 @@
+"""The command group, and how an end becomes an exit code: 0 done, 2 the user can mend it, 1 a bug."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from brainseg_desktop import __version__
+from brainseg_desktop.cli.cases import check_command, open_command, segment_command
+from brainseg_desktop.cli.masks import compare_command, export_command
+from brainseg_desktop.cli.programs import (
+    bench_command,
+    evaluate_command,
+    selftest_command,
+    train_command,
+    worker_command,
+)
+from brainseg_desktop.core.errors import UserError
+
+DONE, BUG, MENDABLE, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What only the window can do; handed in, since the command line does not know the window.
+
+    Parameters
+    ----------
+    open_window : function
+        Takes a case folder or None, returns an exit code when the window closes.
+    measure_window : function
+        Takes a case folder and a part (``"start"`` or ``"all"``), prints lists of numbers by the keys of
+        `services.bench.WINDOW_BUDGETS` as JSON, returns an exit code.
+    """
+
+    open_window: Callable[[Path | None], int]
+    measure_window: Callable[[Path, str], int]
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Without a command the window opens. Research use only: not a medical device.",
+)
+@click.version_option(__version__, prog_name="brainseg")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback if something goes wrong.")
+def commands() -> None:
+    """Segment, correct and measure brain tumour masks in multimodal MRI."""
+
+
+for _command in (
+    open_command,
+    segment_command,
+    compare_command,
+    export_command,
+    check_command,
+    train_command,
+    evaluate_command,
+    bench_command,
+    selftest_command,
+    worker_command,
+):
+    commands.add_command(_command)
+
+
+def run(arguments: Sequence[str], front: Front) -> int:
+    """Run one command line.
+
+    Returns
+    -------
+    int
+        Exit code. Everything that went wrong has been said on stderr by then.
+    """
+    debug = "--debug" in arguments
+    rest = [a for a in arguments if a != "--debug"]
+    try:
+        code = commands.main(args=rest, prog_name="brainseg", standalone_mode=False, obj=front)
+    except click.ClickException as error:
+        error.show()
+        return MENDABLE
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _say("Stopped.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left early (head, less); Python would complain once more at its exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except UserError as error:
+        if debug:
+            raise
+        from brainseg_desktop.services.messages import words
+
+        _say(words(error))
+        return MENDABLE
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"This is a bug: {type(error).__name__}: {error}. Run again with --debug and report it.")
+        return BUG
+    return int(code or DONE)
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"brainseg: {' '.join(sentence.split())}", err=True)

@@ -1,0 +1,302 @@
+"""The budgets of the program, measured here and now: medians of many runs, beside what was promised.
+
+The window is measured by itself, in processes of its own (`gui.bench`); this module starts them, measures the
+network through the worker, and puts everything into one table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from scipy import ndimage
+
+from brainseg_desktop import __version__
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.io.layouts import find_case
+from brainseg_desktop.io.resources import resources_dir
+from brainseg_desktop.services.compare import compare
+from brainseg_desktop.services.headless import segment_cases
+from brainseg_desktop.services.opening import open_case
+from brainseg_desktop.services.paths import HOME_VARIABLE
+
+STARTS = 5
+# Tells the window when its process was started (`gui.bench`).
+START_VARIABLE = "BRAINSEG_BENCH_START"
+WINDOW_TIMEOUT_SECONDS = 900
+SHAPE = (240, 240, 155)
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a measurement may come to at most.
+
+    Parameters
+    ----------
+    key : str
+        Name in the JSON; ends in the unit.
+    title : str
+    unit : str
+    median : float
+    p95 : float or None
+    """
+
+    key: str
+    title: str
+    unit: str
+    median: float
+    p95: float | None = None
+
+
+WINDOW_BUDGETS = (
+    Budget("start_to_case_ms", "process start to shown case, four 240x240x155 .nii.gz", "ms", 2000.0),
+    Budget("slice_step_ms", "slice step, four sequences, filled mask, 1800x1000", "ms", 8.0, 16.0),
+    Budget("slice_step_outline_ms", "slice step with outlines", "ms", 12.0),
+    Budget("disc_dab_ms", "brush dab with repaint, 2D disc", "ms", 8.0),
+    Budget("ball_dab_ms", "brush dab with repaint, 3D ball r = 8", "ms", 10.0),
+    Budget("undo_ms", "undo of a stroke", "ms", 5.0),
+    Budget("live_dice_ms", "live Dice of three regions after a stroke", "ms", 2.0),
+    Budget("memory_mb", "memory of the window's process with that case", "MB", 350.0),
+)
+OTHER_BUDGETS = (
+    Budget("first_mask_s", "click to first mask on the slice shown, worker warm", "s", 1.5),
+    Budget("case_segmented_s", "whole case segmented on the CPU, worker warm", "s", 12.0),
+    Budget("metrics_ms", "all scores of WT, TC, ET of one pair", "ms", 400.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Samples of one quantity beside its budget; no samples where it could not be measured."""
+
+    budget: Budget
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float | None:
+        return float(np.median(self.samples)) if self.samples else None
+
+    @property
+    def p95(self) -> float | None:
+        """Not told from fewer than twenty samples."""
+        return float(np.percentile(self.samples, 95)) if len(self.samples) >= 20 else None
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether the budget is kept; None where nothing was measured."""
+        if self.median is None:
+            return None
+        tail_ok = self.p95 is None or self.budget.p95 is None or self.p95 <= self.budget.p95
+        return self.median <= self.budget.median and tail_ok
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "title": self.budget.title,
+            "unit": self.budget.unit,
+            "median": _rounded(self.median),
+            "p95": _rounded(self.p95),
+            "samples": len(self.samples),
+            "budget": self.budget.median,
+            "budget_p95": self.budget.p95,
+            "ok": self.ok,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """All measurements, and on what they were made."""
+
+    machine: str
+    measured: tuple[Measured, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def preamble(self) -> list[str]:
+        return [f"BrainSeg Desktop {__version__} on {self.machine}", *self.problems]
+
+    def rows(self) -> list[list[str]]:
+        """What, median, p95, budget, and whether it was kept."""
+        verdicts = {True: "ok", False: "OVER", None: "not measured"}
+        rows = []
+        for m in self.measured:
+            unit, limit = m.budget.unit, f"{m.budget.median:g} {m.budget.unit}"
+            if m.budget.p95 is not None:
+                limit += f", p95 {m.budget.p95:g}"
+            median, p95 = (f"{v:.3g} {unit}" if v is not None else "-" for v in (m.median, m.p95))
+            rows.append([m.budget.title, median, p95, limit, verdicts[m.ok]])
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``brainseg bench --json``."""
+        return {
+            "version": __version__,
+            "machine": self.machine,
+            "results": {m.budget.key: m.to_dict() for m in self.measured},
+            "problems": list(self.problems),
+        }
+
+
+def run_bench(case: Path | None, tell: Tell) -> BenchReport:
+    """Measure everything.
+
+    Parameters
+    ----------
+    case : Path or None
+        A case folder; None makes one of the usual size out of the sample case.
+    tell : callable
+        Hears one line before each part.
+    """
+    with _case_or_made(case, tell) as folder:
+        samples: dict[str, list[float]] = {}
+        problems = _warn_of_load()
+        for part in (_measure_window, _measure_network, _measure_scores):
+            try:
+                for key, values in part(folder, tell).items():
+                    samples.setdefault(key, []).extend(values)
+            except (UserError, OSError, ValueError, subprocess.SubprocessError) as error:
+                problems.append(f"Not all could be measured: {error}")
+    budgets = (*WINDOW_BUDGETS, *OTHER_BUDGETS)
+    measured = tuple(Measured(b, tuple(samples.get(b.key, ()))) for b in budgets)
+    return BenchReport(describe_machine(), measured, tuple(problems))
+
+
+def describe_machine() -> str:
+    """Processor, number of cores and system: figures without them say little."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    return f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+def _warn_of_load() -> list[str]:
+    """Figures taken beside other work say nothing of the program."""
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load < 0.5 * cores:
+        return []
+    return [f"Other programs were at work (load {load:.1f} on {cores} cores): these times are too long."]
+
+
+@contextmanager
+def _case_or_made(case: Path | None, tell: Tell) -> Iterator[Path]:
+    if case is not None:
+        find_case(case)
+        yield case
+        return
+    with tempfile.TemporaryDirectory(prefix="brainseg-bench-") as folder:
+        tell("Making a case of 240x240x155 from the sample")
+        yield make_bench_case(Path(folder) / "bench")
+
+
+def make_bench_case(folder: Path) -> Path:
+    """The sample case on a grid as large as a BraTS case, with its reference."""
+    folder.mkdir(parents=True)
+    sample = resources_dir() / "sample"
+    for name in ("t1", "t1ce", "t2", "flair", "seg"):
+        image: Any = nibabel.load(sample / f"sample_{name}.nii.gz")  # type: ignore[attr-defined]
+        data = np.asarray(image.dataobj)
+        scale = (1.0, 1.0, SHAPE[2] / data.shape[2])
+        wide = ndimage.zoom(data, scale, order=0 if name == "seg" else 1)
+        margins = [(n - have) // 2 for n, have in zip(SHAPE, wide.shape, strict=True)]
+        full = np.zeros(SHAPE, np.int16)
+        place = tuple(slice(m, m + n) for m, n in zip(margins, wide.shape, strict=True))
+        full[place] = wide
+        affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+        # Named as a BraTS 2021 case, so that the numbers of its reference are not in doubt.
+        nibabel.save(  # type: ignore[attr-defined]
+            nibabel.Nifti1Image(full, affine),  # type: ignore[no-untyped-call]
+            folder / f"BraTS2021_99999_{name}.nii.gz",
+        )
+    return folder
+
+
+def _measure_window(case: Path, tell: Tell) -> dict[str, list[float]]:
+    """Several starts of the window, then one long visit to it."""
+    samples: dict[str, list[float]] = {"start_to_case_ms": []}
+    for number in range(STARTS):
+        tell(f"Starting the window, {number + 1} of {STARTS}")
+        samples["start_to_case_ms"] += _visit(case, "start")["start_to_case_ms"]
+    tell("Working in the window")
+    visit = dict(_visit(case, "all"))
+    samples["start_to_case_ms"] += visit.pop("start_to_case_ms")
+    return samples | visit
+
+
+def _visit(case: Path, part: str) -> Mapping[str, list[float]]:
+    """One process with a window; what it measured."""
+    is_frozen = getattr(sys, "frozen", False)
+    program = [sys.executable] if is_frozen else [sys.executable, "-m", "brainseg_desktop"]
+    environment = dict(os.environ)
+    if not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")) and sys.platform == "linux":
+        environment.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory() as home:
+        # Settings and journals of the user are neither read nor touched.
+        done = subprocess.run(
+            [*program, "bench", str(case), "--window", part],
+            env={**environment, HOME_VARIABLE: home, START_VARIABLE: str(time.time())},
+            capture_output=True,
+            text=True,
+            timeout=WINDOW_TIMEOUT_SECONDS,
+            check=False,
+        )
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise ValueError(f"the window ended early ({last[0]})")
+    content: Mapping[str, list[float]] = json.loads(done.stdout)
+    return content
+
+
+def _measure_network(case: Path, tell: Tell) -> dict[str, list[float]]:
+    opened = open_case(find_case(case)).case
+    whole: list[float] = []
+    first: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, segment_cases(Path(folder), device="cpu") as segment:
+        for number in range(3):
+            tell(f"Segmenting the case, {number + 1} of 3")
+            fractions: list[float] = []
+            started = time.monotonic()
+
+            def arrived(fraction: float, started: float = started, seen: list[float] = fractions) -> None:
+                seen.append(time.monotonic() - started)
+
+            whole.append(segment.predict(opened, arrived, first_slice=SHAPE[2] // 2)[1])
+            first.append(fractions[0])
+    # The first run also waits for the network to load.
+    return {"case_segmented_s": whole[1:], "first_mask_s": first[1:]}
+
+
+def _measure_scores(case: Path, tell: Tell) -> dict[str, list[float]]:
+    opened = open_case(find_case(case)).case
+    if not opened.ratings:
+        return {}
+    tell("Scoring a pair of masks")
+    rating = opened.ratings[0]
+    reference = np.array(rating.label_map.array)
+    moved = np.roll(reference, 2, axis=0)
+    times = []
+    for _ in range(9):
+        started = time.perf_counter()
+        compare(reference, moved, opened.grid, rating.scheme.regions, rating.scheme.tissues)
+        times.append(1000 * (time.perf_counter() - started))
+    return {"metrics_ms": times}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")

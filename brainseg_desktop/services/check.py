@@ -1,0 +1,133 @@
+"""What lies at a path, what is missing, and whether it opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.geometry import Grid
+from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.io.layouts import CaseFiles, find_case, find_cases
+from brainseg_desktop.io.names import NameKind, read_name
+from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem
+from brainseg_desktop.services.messages import words
+from brainseg_desktop.services.opening import load_mask, open_case
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What was found at a path.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        ``"case"``, ``"mask"`` or ``"nothing"``.
+    name : str
+    opens : bool
+    kind : str
+        ``"nifti"`` or ``"slices"``; empty if nothing was found.
+    sequences, missing : tuple of str
+    masks : mapping of rater to the name of its label scheme
+    shape, spacing_mm : of the grid; spacing None where the files do not state it
+    notes, problems : tuple of str
+        Sentences; a case with problems in its masks still opens.
+    """
+
+    path: Path
+    what: str
+    name: str
+    opens: bool
+    kind: str = ""
+    sequences: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    masks: tuple[tuple[str, str], ...] = ()
+    shape: tuple[int, int, int] | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it opens and nothing in it needs mending."""
+        return self.opens and not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``brainseg check --json``."""
+        return {
+            "path": str(self.path),
+            "what": self.what,
+            "name": self.name,
+            "opens": self.opens,
+            "kind": self.kind or None,
+            "sequences": list(self.sequences),
+            "missing": list(self.missing),
+            "masks": dict(self.masks),
+            "shape": list(self.shape) if self.shape else None,
+            "spacing_mm": list(self.spacing_mm) if self.spacing_mm else None,
+            "notes": list(self.notes),
+            "problems": list(self.problems),
+        }
+
+
+def check(path: Path, scheme: LabelScheme | None = None) -> list[CheckResult]:
+    """Look at a path; a folder of cases gives one result for each.
+
+    Everything is read, since a file that is cut short shows it only at its end.
+    """
+    try:
+        if path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK:
+            return [_check_mask(path, scheme)]
+        cases = find_cases(path) if path.is_dir() else []
+        return [check_case(files, scheme) for files in (cases or [find_case(path)])]
+    except UserError as error:
+        return [CheckResult(path, "nothing", path.name, False, problems=(words(error),))]
+
+
+def check_case(files: CaseFiles, scheme: LabelScheme | None = None) -> CheckResult:
+    """Open a case and say what was found."""
+    place = files.folder or next(iter(files.images.values()), Path(files.name))
+    try:
+        opened = open_case(files, scheme=scheme)
+    except UserError as error:
+        found = tuple(s.value for s in Sequence if s in files.images)
+        return CheckResult(
+            place, "case", files.name, False, files.kind.value, found, problems=(words(error),)
+        )
+    case = opened.case
+    return CheckResult(
+        place,
+        "case",
+        case.name,
+        True,
+        files.kind.value,
+        tuple(s.value for s in case.volumes),
+        tuple(s.value for s in case.missing),
+        tuple((rating.rater, rating.scheme.name) for rating in case.ratings),
+        case.grid.shape,
+        _spacing(case.grid),
+        tuple(words(note) for note in opened.notes),
+        tuple(words(problem) for problem in opened.problems),
+    )
+
+
+def _check_mask(path: Path, scheme: LabelScheme | None) -> CheckResult:
+    mask = load_mask(path, scheme)
+    return CheckResult(
+        path,
+        "mask",
+        nifti_stem(path),
+        True,
+        "nifti",
+        masks=((nifti_stem(path), mask.scheme.name),),
+        shape=mask.grid.shape,
+        spacing_mm=_spacing(mask.grid),
+        notes=(words(mask.why),),
+    )
+
+
+def _spacing(grid: Grid) -> tuple[float, float, float] | None:
+    return grid.spacing_mm if grid.spacing_known else None

@@ -1,0 +1,300 @@
+"""The whole job without a window: outline cases, write the masks; for one case compare and draw too."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from brainseg_desktop.core.case import Case, RaterKind, Rating
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.labels import REGIONS, LabelScheme, Region
+from brainseg_desktop.inference.registry import CARD_FILE, find_model, read_model
+from brainseg_desktop.io.atomic import write_bytes, write_error
+from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
+from brainseg_desktop.io.resources import models_dir
+from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.compare import compare
+from brainseg_desktop.services.export import export_rating
+from brainseg_desktop.services.logs import alias
+from brainseg_desktop.services.messages import words
+from brainseg_desktop.services.opening import OpenedCase, open_case
+from brainseg_desktop.services.picture import write_picture
+from brainseg_desktop.services.predict import predict_case
+from brainseg_desktop.services.worker_client import WorkerClient, default_model_dir
+
+DEFAULT_SCHEME = "brats2023"
+WHOLE_TUMOUR_SCHEME = "lgg"
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """What became of one case.
+
+    Parameters
+    ----------
+    case : str
+    model, device, scheme : str or None
+        None if the case failed.
+    seconds : float or None
+        From the request to the network to its mask.
+    volumes_ml : mapping of WT, TC, ET to millilitres
+        None where the network does not tell the region, or the files state no spacing.
+    output : Path or None
+        The mask, or the folder of mask slices.
+    error : str or None
+        A sentence.
+    """
+
+    case: str
+    model: str | None = None
+    device: str | None = None
+    seconds: float | None = None
+    scheme: str | None = None
+    volumes_ml: Mapping[str, float | None] = field(default_factory=dict)
+    output: Path | None = None
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """One entry of the JSON of ``brainseg segment``."""
+        return {
+            "case": self.case,
+            "model": self.model,
+            "device": self.device,
+            "seconds": None if self.seconds is None else round(self.seconds, 3),
+            "scheme": self.scheme,
+            "volumes_ml": {r.name: self.volumes_ml.get(r.name) for r in REGIONS},
+            "output": None if self.output is None else str(self.output),
+            "error": self.error,
+        }
+
+
+class Segmenting:
+    """Cases through one warm worker; made by `segment_cases`."""
+
+    def __init__(
+        self, client: WorkerClient, model: Path, device: str, folder: Path, scheme: LabelScheme | None
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._device = device
+        self._folder = folder
+        self._scheme = scheme
+        self._written: set[Path] = set()
+
+    def __call__(self, case: Path | CaseFiles, progress: Progress) -> Segmented:
+        """Segment and write one case; a fault of the case is told in the result."""
+        name = case.name if isinstance(case, CaseFiles) else (case.name or case.resolve().name)
+        try:
+            files = case if isinstance(case, CaseFiles) else find_case(case)
+            name = files.name
+            opened = open_case(files, scheme=self._scheme)
+            rating, seconds = self.predict(opened.case, progress)
+            return self._write(files, opened, rating, seconds)
+        except UserError as error:
+            _log.info("case %s: %s", alias(name), error.code)
+            return Segmented(name, error=words(error))
+
+    def predict(self, case: Case, progress: Progress, first_slice: int | None = None) -> tuple[Rating, float]:
+        """The network's mask of a case, and the seconds it took."""
+        started = time.monotonic()
+        rating = predict_case(
+            case,
+            self._client,
+            self._model,
+            device=self._device,
+            first_slice=first_slice,
+            on_progress=lambda done, total, _: progress(done / max(1, total)),
+        )
+        return rating, time.monotonic() - started
+
+    def _write(self, files: CaseFiles, opened: OpenedCase, rating: Rating, seconds: float) -> Segmented:
+        is_slices = files.kind is CaseKind.SLICES
+        output = self._folder / (files.name if is_slices else f"{files.name}_seg.nii.gz")
+        if output in self._written:
+            raise UserError("output_name_taken", path=output, name=files.name)
+        self._written.add(output)
+        scheme = self._scheme or written_scheme(opened.case, rating)
+        exported = export_rating(opened.case, rating, output, scheme=scheme)
+        return Segmented(
+            files.name,
+            model=str(rating.details.get("model", "")) or None,
+            device=str(rating.details.get("device", "")) or None,
+            seconds=seconds,
+            scheme=scheme.name,
+            volumes_ml=volumes_ml(opened.case, rating),
+            output=exported.path,
+        )
+
+
+@contextmanager
+def segment_cases(
+    folder: Path, model: str | None = None, device: str = "auto", scheme: str | None = None
+) -> Iterator[Segmenting]:
+    """Make the output folder and the worker, and end the worker afterwards.
+
+    Raises
+    ------
+    UserError
+        ``output_is_file``, ``no_permission``, ``write_failed``, ``scheme_unknown``, and what is wrong with
+        the model: all before the first case is read.
+    """
+    chosen = scheme_named(scheme) if scheme else None
+    found = find_network(model)
+    make_folder(folder)
+    client = WorkerClient()
+    try:
+        client.warm_up(found, device)
+        yield Segmenting(client, found, device, folder, chosen)
+    finally:
+        client.close()
+
+
+def find_network(name: str | None) -> Path:
+    """Folder of a network: the bundled one, another of `models/` by its name, or any folder.
+
+    Raises
+    ------
+    UserError
+        ``model_unknown``, ``model_missing``, ``model_corrupt``: told before work begins, not by the worker.
+    """
+    folder = default_model_dir() if name is None else Path(name)
+    if name is not None and not (folder / CARD_FILE).is_file():
+        return find_model(models_dir(), name).weights.parent
+    return read_model(folder).weights.parent
+
+
+def written_scheme(case: Case, rating: Rating) -> LabelScheme:
+    """The scheme for a network's mask: that of the reference beside the images, else BraTS 2023's.
+
+    A mask of the whole tumour alone has its own scheme: no BraTS number means "some tumour".
+    """
+    if told_regions(rating) == REGIONS[:1]:
+        return scheme_named(WHOLE_TUMOUR_SCHEME)
+    references = [r for r in case.ratings if r.kind is RaterKind.REFERENCE]
+    fitting = [r.scheme for r in references if r.scheme.name != WHOLE_TUMOUR_SCHEME]
+    return fitting[0] if fitting else scheme_named(DEFAULT_SCHEME)
+
+
+def volumes_ml(case: Case, rating: Rating) -> dict[str, float | None]:
+    """Volume of each region the rating tells, rounded to a microlitre."""
+    if not case.grid.spacing_known:
+        return {}
+    labels, voxel_ml = rating.label_map.array, case.grid.voxel_volume_ml
+    return {r.name: round(float(r.mask(labels).sum()) * voxel_ml, 3) for r in told_regions(rating)}
+
+
+def told_regions(rating: Rating) -> tuple[Region, ...]:
+    """The regions that the network was taught for this kind of exam."""
+    names = rating.details.get("regions", [])
+    return tuple(region for region in REGIONS if region.name in names)
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder before hours of work are done for it."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError("output_is_file", path=folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except NotADirectoryError as error:
+        raise UserError("output_is_file", path=folder) from error
+    except OSError as error:
+        raise write_error(error, folder) from error
+
+
+def do_whole_job(case_path: Path, folder: Path, progress: Progress) -> list[str]:
+    """What the window would be used for: segment, compare with the reference, write mask, scores and picture.
+
+    Returns
+    -------
+    list of str
+        What was done, in words.
+    """
+    opened = open_case(find_case(case_path))
+    case = opened.case
+    reference = next((r for r in case.ratings if r.kind is RaterKind.REFERENCE), None)
+    with segment_cases(folder) as segmenting:
+        rating, seconds = segmenting.predict(case, progress)
+    mask = folder / f"{case.name}_seg.nii.gz"
+    if next(iter(case.volumes.values())).source.files:
+        mask = folder / case.name
+    exported = export_rating(case, rating, mask, scheme=written_scheme(case, rating))
+    lines = [
+        f"There is no display, so the job was done without a window: {case.name}, "
+        f"{len(case.volumes)} sequences, outlined by {rating.rater} in {seconds:.1f} s.",
+        f"Mask:     {exported.path}",
+    ]
+    rows = [(rating.rater, rating.label_map.array)]
+    if reference is not None:
+        lines += _write_scores(folder / f"{case.name}_scores.json", case, reference, rating)
+        rows.append((reference.rater, reference.label_map.array))
+    picture = folder / f"{case.name}.png"
+    write_picture(picture, case, rows)
+    return [*lines, f"Picture:  {picture}"]
+
+
+def _write_scores(path: Path, case: Case, reference: Rating, rating: Rating) -> list[str]:
+    regions = [r for r in reference.scheme.regions if r in written_scheme(case, rating).regions]
+    report = compare(
+        reference.label_map.array,
+        rating.label_map.array,
+        case.grid,
+        regions,
+        reference.scheme.tissues,
+        scheme=reference.scheme.name,
+    )
+    write_bytes(path, json.dumps(report.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
+    dice = ", ".join(
+        f"{name} {scores.overlap.dice.value:.3f}"
+        for name, scores in report.regions.items()
+        if scores.overlap.dice.value is not None
+    )
+    return [f"Scores:   {path}", f"Dice against {reference.rater}: {dice}"]
+
+
+def has_display() -> bool:
+    """Whether a window can open here. Qt aborts the process if it cannot, so it must be known before."""
+    platform = os.environ.get("QT_QPA_PLATFORM", "")
+    if platform:
+        return platform.split(":")[0] not in ("offscreen", "minimal")
+    if sys.platform != "linux":
+        return True
+    if os.environ.get("WAYLAND_DISPLAY"):
+        return True
+    display = os.environ.get("DISPLAY", "")
+    return bool(display) and _answers(display)
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server listens at a ``DISPLAY`` such as ``:0`` or ``host:10.0``."""
+    host, _, rest = display.rpartition(":")
+    number = rest.split(".")[0]
+    if not number.isdigit():
+        return False
+    places: list[tuple[int, Any]] = []
+    if host in ("", "unix"):
+        name = f"/tmp/.X11-unix/X{number}"
+        places = [(socket.AF_UNIX, name), (socket.AF_UNIX, "\0" + name)]
+    else:
+        places = [(socket.AF_INET, (host, 6000 + int(number)))]
+    for family, address in places:
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.settimeout(2.0)
+                probe.connect(address)
+                return True
+        except OSError:
+            continue
+    return False

@@ -1,0 +1,203 @@
+"""Every sentence the program says about something the user can mend, and about how a file was understood.
+
+A sentence says what happened, which file, and what to do. Core, io and services raise codes only; the window
+and the command line both take their words from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from brainseg_desktop.core.errors import UserError
+
+SENTENCES: dict[str, str] = {
+    # Reading
+    "file_missing": "{path} does not exist. Check the path.",
+    "file_unreadable": (
+        "{path} cannot be read ({reason}). Check its permissions, or copy it to another folder."
+    ),
+    "file_truncated": "{path} is cut short. Copy or download it again.",
+    "not_nifti": "{path} is not a NIfTI file ({reason}). Choose a .nii or .nii.gz file.",
+    "image_part_missing": "{path} needs {missing} beside it. Copy both files into the same folder.",
+    "image_4d": "{path} has more than three dimensions ({shape}). Save one volume of it as its own file.",
+    "image_empty": "{path} holds no voxels. Export it again.",
+    "image_not_grey": "{path} holds no grey values ({kind}). Choose a grey-scale image.",
+    "image_not_finite": (
+        "{path}: {count} voxels are not numbers (NaN or infinite) and are shown as background."
+    ),
+    "bad_affine": "{path} states no usable position in space (its affine is singular). Export it again.",
+    # Cases
+    "case_empty": "{name} has no images. Choose a folder with T1, T1CE, T2 or FLAIR images.",
+    "case_not_found": (
+        "{path} holds no case. Choose a folder with T1, T1CE, T2 or FLAIR images, or one with LGG slices."
+    ),
+    "folder_of_cases": "{path} holds {count} cases ({cases}). Choose one of them.",
+    "sequence_claimed_twice": "{names} all seem to be {sequence}. Say which one is.",
+    "sequences_unassigned": "The names {names} do not tell the sequence. Say which is T1, T1CE, T2 or FLAIR.",
+    "whole_folder_taken": "{path} is one slice of a stack; its whole folder was opened.",
+    "mask_grid_mismatch": (
+        "The mask {path} does not lie on the grid of the images: {reason} differs. It was left out; "
+        "resample it to the images first."
+    ),
+    "slice_missing": "{path} lacks the {what} with number {numbers}. Add the missing files.",
+    "slice_unreadable": "{path} cannot be read as a picture ({reason}). Copy or download it again.",
+    "slice_channels": (
+        "{path} should have three channels (T1, FLAIR, T1CE), but its size is {shape}. Choose another folder."
+    ),
+    "slice_shape": "{path} has {shape} pixels, the other slices {expected}. Take it out, or export it again.",
+    "slice_not_binary": "{path} is not a mask of two values. Export it again as 0 and 255.",
+    "channel_is_copy": "{path}: the {sequence} channel is a copy of {of}, a known defect of this data set.",
+    "scheme_by_slices": "{path} is read as {scheme}: its slices hold one label.",
+    "grid_mismatch": (
+        "{path} ({sequence}) does not lie on the grid of the other sequences: {reason} differs. "
+        "Register and resample it to them first."
+    ),
+    "scheme_given": "{path} is read as {scheme}, as you said.",
+    "scheme_by_name": "{path} is read as {scheme}, because of the name {name}.",
+    "scheme_by_sidecar": "{path} is read as {scheme}, as its sidecar says.",
+    "scheme_by_values": "{path} is read as {scheme}: no other scheme has the labels {values}.",
+    "scheme_empty_mask": "{path} marks nothing; {scheme} is assumed.",
+    "scheme_unknown": "There is no label scheme {name}. Use one of {known}.",
+    "scheme_ambiguous": (
+        "{path} holds the labels {values}, which {candidates} understand differently. Say which: --scheme, "
+        "or choose it in the dialog."
+    ),
+    "scheme_cannot_hold": "The scheme {scheme} has no number for {tissues}. Choose another scheme.",
+    "label_outside_scheme": (
+        "{path} holds the labels {values} outside the scheme {scheme}. Choose another scheme or file."
+    ),
+    "label_not_whole": (
+        "{path} does not hold labels (its values run from {low} to {high}). Choose a mask, not an image."
+    ),
+    "mask_not_finite": "{path}: {count} voxels of this mask are not numbers. Save the mask again.",
+    "masks_differ_in_shape": (
+        "The masks do not fit each other: {reference} and {mask} voxels. Compare masks of one image."
+    ),
+    # Writing
+    "disk_full": (
+        "There is no room left to write {path}. Free some space and try again; the old file is unchanged."
+    ),
+    "no_permission": "{path} may not be written. Choose another folder, or change its permissions.",
+    "write_failed": (
+        "{path} could not be written ({reason}). Choose another folder; the old file is unchanged."
+    ),
+    "destination_not_nifti": "{path} does not end in .nii or .nii.gz. Choose a name that does.",
+    "would_overwrite_input": (
+        "{path} is an image or a reference of this case and is kept. Choose another name."
+    ),
+    "export_differs": (
+        "{path} was not saved: read back, it was not what was to be written ({reason}). The old file is "
+        "unchanged; try again, or choose another disk."
+    ),
+    # Recovery
+    "journal_in_use": "{path} is being written by another running BrainSeg. Close that first.",
+    "journal_damaged": "{path} cannot be read, so its strokes cannot be restored. It is kept where it is.",
+    "journal_other_images": (
+        "The strokes kept for {case} were drawn on other images than those of {opened}. "
+        "Open the original images."
+    ),
+    "output_name_taken": (
+        "Two cases are called {name}, and {path} is already written. Use another -o for one of them."
+    ),
+    "like_not_slices": "{path} is no folder of slices, which tif masks are named after. Use --to nifti.",
+    "reference_missing": "{name} has no reference mask beside its images. Add one, or leave the case out.",
+    "format_not_offered": "Masks cannot be exported as {format} yet. Use one of {known}.",
+    "output_is_file": "{path} is a file, not a folder. Name a folder with -o.",
+    # The program itself
+    "resource_missing": "{path} is missing from this installation. Install the program again.",
+    "settings_broken": (
+        "The settings could not be read ({reason}). Defaults are used; the old file is kept as {path}."
+    ),
+    "no_display": (
+        "There is no display to open a window on. Use brainseg segment and brainseg compare, "
+        "or set DISPLAY to an X server."
+    ),
+    "extra_missing": "This needs {package}. Install it with: pip install 'brainseg-desktop[{extra}]'",
+    "no_sequences_given": "Nothing to segment. Name a case folder, or give --t1, --t1ce, --t2 or --flair.",
+    "sequences_and_cases": "Give either case folders or --t1, --t1ce, --t2, --flair, not both.",
+    # The worker
+    "cancelled": "The segmentation was cancelled.",
+    "sequence_unusable": (
+        "{path} ({sequence}) shows nothing: all its voxels have one value. "
+        "Leave it out, or choose another image."
+    ),
+    "worker_missing": (
+        "The network's process could not be started ({path}: {reason}). Install the program again."
+    ),
+    "worker_died": (
+        "The network's process ended unexpectedly (status {status}). Your masks are unchanged. Try again; "
+        "if it happens again, close other programs to free memory."
+    ),
+    "worker_garbled": (
+        "The network's process gave an answer that makes no sense. Your masks are unchanged. Try again; "
+        "if it happens again, install the program again."
+    ),
+    "worker_hung": (
+        "The network's process gave no sign of life for {seconds} seconds and was stopped. Your masks are "
+        "unchanged. Try again."
+    ),
+    # Networks
+    "model_missing": "{path} is missing, so {name} cannot run. Install the program again.",
+    "model_corrupt": "{path} is not the file that belongs to {name} ({reason}). Install the program again.",
+    "model_unknown": "There is no network {name} in {path}. Use one of {known}.",
+    "model_not_loaded": "The network was asked before it was loaded. Try again.",
+    "device_unknown": "There is no device {device}. Use auto, cpu or cuda.",
+    "cuda_missing": "No GPU was found. Use --device cpu, or check the driver of the card.",
+    "torch_missing": (
+        "The GPU needs torch. Install it with: pip install 'brainseg-desktop[gpu]', or use --device cpu."
+    ),
+    "no_sequences": "The network was given no images. Open a case with T1, T1CE, T2 or FLAIR.",
+    "sequences_differ": (
+        "The sequences differ in shape ({shapes}). Register and resample them to one grid first."
+    ),
+    "request_malformed": (
+        "The worker was asked something it cannot read ({reason}). Install the program again."
+    ),
+    "request_unknown": "The worker does not know the request {op}. Install the program again.",
+    "out_of_memory": "There is not enough memory to segment this case. Close other programs and try again.",
+    "worker_bug": (
+        "The network failed ({reason}). The mask so far is unchanged; try again, and report it if it stays."
+    ),
+    # Training
+    "recipe_missing": "The recipe {path} does not exist. Recipes lie in resources/recipes.",
+    "recipe_invalid": "The recipe {path} is not valid: {reason}. Correct it.",
+    "training_data_missing": "{path} has no {names}. Correct the recipe, or add the data.",
+    "checkpoint_missing": "There is no checkpoint {path} to resume. Start without --resume.",
+    "checkpoint_unfit": (
+        "The checkpoint {path} does not belong to this recipe ({reason}). Start without --resume."
+    ),
+}
+
+
+class _Values(dict[str, str]):
+    """Parameters of a sentence; an error raised far from its file does not know the path."""
+
+    def __missing__(self, name: str) -> str:
+        return "the file" if name == "path" else "unknown"
+
+
+def words(error: UserError) -> str:
+    """The sentence of an error.
+
+    Examples
+    --------
+    >>> words(UserError("file_missing", path=Path("a/b.nii")))
+    'a/b.nii does not exist. Check the path.'
+    """
+    sentence = SENTENCES.get(error.code)
+    if sentence is None:
+        return f"Something went wrong: {error}"
+    said = sentence.format_map(_Values({name: _told(value) for name, value in error.params.items()}))
+    return said[0].upper() + said[1:] if said.startswith("the ") else said
+
+
+def _told(value: object) -> str:
+    """A parameter in words: paths as given, lists joined."""
+    if isinstance(value, Path | str):
+        return str(value)
+    if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
+        return " x ".join(str(v) for v in value)
+    if isinstance(value, Iterable):
+        return ", ".join(str(v) for v in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,136 @@
+"""What the program remembers of its user: typed, versioned, written whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.io.atomic import write_bytes, write_error
+from brainseg_desktop.services.paths import config_dir
+
+VERSION = 1
+MAX_RECENT = 12
+FILE_NAME = "settings.json"
+
+Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+
+class Brush(msgspec.Struct, frozen=True, kw_only=True):
+    """The brush as it was last used."""
+
+    diameter_mm: Annotated[float, msgspec.Meta(ge=0.5, le=100.0)] = 8.0
+    shape: Literal["disc", "ball"] = "disc"
+    keep_others: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything remembered between two starts.
+
+    Parameters
+    ----------
+    recent_cases : paths as text, newest first
+        A folder, or the files of a loose case joined with ``os.pathsep``.
+    window : base64 text of the main window's geometry, empty for the default
+    layout : base64 text of the docks, empty for the default
+    last_open_dir, last_export_dir : folders shown first by file dialogs, empty for the default
+    device : where the network runs
+    rater : name under which the reader's own masks are kept
+    """
+
+    version: int = VERSION
+    recent_cases: tuple[str, ...] = ()
+    window: str = ""
+    layout: str = ""
+    theme: Literal["dark", "light"] = "dark"
+    opacity: Fraction = 0.5
+    outline_only: bool = False
+    radiological: bool = True
+    brush: Brush = Brush()
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    rater: str = "Reader"
+    last_open_dir: str = ""
+    last_export_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings read, and what the user must be told of them.
+
+    Parameters
+    ----------
+    settings : Settings
+    problem : UserError or None
+        ``settings_broken`` with ``path`` (where the unreadable file was set aside) and ``reason``.
+    """
+
+    settings: Settings
+    problem: UserError | None = None
+
+
+def settings_path() -> Path:
+    """The settings file, whether it exists or not."""
+    return config_dir() / FILE_NAME
+
+
+def load_settings() -> Loaded:
+    """Read the settings; defaults on the first start, and after a broken file, which is kept beside."""
+    path = settings_path()
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return Loaded(Settings())
+    except OSError as error:
+        return Loaded(
+            Settings(), UserError("settings_broken", path=path, reason=error.strerror or "not readable")
+        )
+    try:
+        settings = msgspec.json.decode(raw, type=Settings)
+        if settings.version > VERSION:
+            raise msgspec.ValidationError(f"written by a newer version ({settings.version})")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Loaded(Settings(), UserError("settings_broken", path=_set_aside(path), reason=str(error)))
+    return Loaded(settings)
+
+
+def save_settings(settings: Settings) -> None:
+    """Write the settings; the old file stays as it was if this fails.
+
+    Raises
+    ------
+    UserError
+        ``disk_full``, ``no_permission`` or ``write_failed`` (param ``path``).
+    """
+    path = settings_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, path) from error
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
+
+
+def with_recent(settings: Settings, case: str) -> Settings:
+    """The settings with `case` first among the recent ones.
+
+    Examples
+    --------
+    >>> with_recent(Settings(recent_cases=("/a", "/b")), "/b").recent_cases
+    ('/b', '/a')
+    """
+    others = tuple(c for c in settings.recent_cases if c != case)
+    return msgspec.structs.replace(settings, recent_cases=(case, *others)[:MAX_RECENT])
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a broken file so that nothing in it is lost; its new name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.stem}-broken-{stamp}{path.suffix}")
+    try:
+        path.replace(aside)
+    except OSError:
+        return path
+    return aside

@@ -1,0 +1,52 @@
+"""The bench's table and its case; the times themselves are no matter for a test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from brainseg_desktop.io.layouts import find_case
+from brainseg_desktop.services import bench
+from brainseg_desktop.services.bench import BenchReport, Budget, Measured, make_bench_case, run_bench
+from brainseg_desktop.services.opening import open_case
+
+STEP = Budget("slice_step_ms", "slice step", "ms", 8.0, 16.0)
+
+
+def test_a_budget_is_kept_by_median_and_tail() -> None:
+    assert Measured(STEP, (7.0,) * 20).ok
+    assert Measured(STEP, (9.0,) * 20).ok is False
+    assert Measured(STEP, (7.0,) * 18 + (40.0,) * 2).ok is False
+    assert Measured(STEP, ()).ok is None
+    assert Measured(STEP, (1.0,) * 19).p95 is None
+
+
+def test_the_report_is_a_table_and_json() -> None:
+    report = BenchReport("a machine", (Measured(STEP, (7.0,) * 20), Measured(STEP, ())))
+    assert report.rows()[0] == ["slice step", "7 ms", "7 ms", "8 ms, p95 16", "ok"]
+    assert report.rows()[1][1:] == ["-", "-", "8 ms, p95 16", "not measured"]
+    assert json.loads(json.dumps(report.to_dict()))["results"]["slice_step_ms"]["budget"] == 8.0
+
+
+def test_the_made_case_has_the_size_of_a_real_one(tmp_path: Path) -> None:
+    case = open_case(find_case(make_bench_case(tmp_path / "bench"))).case
+    assert case.grid.shape == (240, 240, 155)
+    assert case.grid.spacing_mm == (1.0, 1.0, 1.0)
+    assert not case.missing
+    assert case.ratings[0].scheme.name == "brats2021"
+
+
+def test_what_cannot_be_measured_is_said(small_case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(case: Path, tell: bench.Tell) -> dict[str, list[float]]:
+        raise ValueError("the window ended early")
+
+    monkeypatch.setattr(bench, "_measure_window", broken)
+    monkeypatch.setattr(bench, "_measure_network", lambda case, tell: {"case_segmented_s": [3.0]})
+    report = run_bench(small_case, lambda line: None)
+    results = report.to_dict()["results"]
+    assert results["slice_step_ms"]["ok"] is None
+    assert results["case_segmented_s"]["ok"] is True
+    assert results["metrics_ms"]["samples"] == 9
+    assert "the window ended early" in report.problems[-1]

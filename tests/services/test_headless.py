@@ -1,0 +1,87 @@
+"""Choices made without a window: is there a display, which scheme, which network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainseg_desktop.core.case import Case, RaterKind, Rating
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.geometry import Grid
+from brainseg_desktop.core.history import LabelMap
+from brainseg_desktop.core.volume import Sequence, Source, Volume
+from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.headless import find_network, has_display, volumes_ml, written_scheme
+
+SHAPE = (4, 4, 4)
+
+
+def rating(*regions: str, tissue: int = 0) -> Rating:
+    labels = np.full(SHAPE, tissue, np.uint8)
+    scheme = scheme_named("brats2023" if len(regions) > 1 else "lgg")
+    return Rating("AI", RaterKind.MODEL, LabelMap(labels), scheme, details={"regions": list(regions)})
+
+
+def case_with(reference: str | None, spacing_known: bool = True) -> Case:
+    grid = Grid(SHAPE, np.diag([1.0, 1.0, 2.0, 1.0]), spacing_known)
+    volume = Volume(np.zeros(SHAPE, np.int16), grid, Source(Path("a"), ""), Sequence.FLAIR)
+    ratings = []
+    if reference is not None:
+        blank = LabelMap(np.zeros(SHAPE, np.uint8))
+        ratings.append(Rating("Reference", RaterKind.REFERENCE, blank, scheme_named(reference)))
+    return Case("case", grid, {Sequence.FLAIR: volume}, ratings)
+
+
+@pytest.mark.parametrize(
+    ("reference", "regions", "scheme"),
+    [
+        ("brats2021", ("WT", "TC", "ET"), "brats2021"),
+        (None, ("WT", "TC", "ET"), "brats2023"),
+        ("lgg", ("WT", "TC", "ET"), "brats2023"),
+        ("brats2021", ("WT",), "lgg"),
+        (None, ("WT",), "lgg"),
+    ],
+)
+def test_the_written_scheme_is_the_reference_s_if_it_can_hold_the_mask(
+    reference: str | None, regions: tuple[str, ...], scheme: str
+) -> None:
+    assert written_scheme(case_with(reference), rating(*regions)).name == scheme
+
+
+def test_volumes_are_told_for_what_the_network_knows_and_the_files_allow() -> None:
+    assert volumes_ml(case_with(None), rating("WT", tissue=6)) == {"WT": 0.128}
+    assert volumes_ml(case_with(None), rating("WT", "TC", "ET", tissue=2)) == {"WT": 0.128, "TC": 0, "ET": 0}
+    assert volumes_ml(case_with(None, spacing_known=False), rating("WT", tissue=6)) == {}
+
+
+def test_a_network_is_found_by_name_and_by_folder() -> None:
+    bundled = find_network(None)
+    assert find_network("glioma-unet") == find_network(str(bundled)) == bundled
+    with pytest.raises(UserError) as caught:
+        find_network("nobody")
+    assert caught.value.code == "model_unknown"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="X servers")
+def test_a_display_counts_only_if_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_display()
+    number = 4000 + os.getpid() % 10000
+    monkeypatch.setenv("DISPLAY", f":{number}")
+    assert not has_display()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0/tmp/.X11-unix/X{number}")
+        server.listen()
+        assert has_display()
+    monkeypatch.setenv("DISPLAY", "nonsense")
+    assert not has_display()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert has_display()
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    assert not has_display()

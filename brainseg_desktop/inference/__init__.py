@@ -1,0 +1,1 @@
+"""From image arrays to a tumour outline: preprocessing, networks, worker process. torch in one file only."""

@@ -1,0 +1,59 @@
+"""From region probabilities to tissue labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from brainseg_desktop.core.labels import Tissue
+
+# Probabilities are stored as 0..255.
+THRESHOLD = 128
+# A piece of tumour is a speck if it is below both: voxels on the exam's grid, and share of the largest piece.
+SPECK_VOXELS = 60
+SPECK_SHARE = 0.05
+
+
+def label_tissues(
+    probabilities: NDArray[np.uint8], regions: tuple[str, ...], threshold: int = THRESHOLD
+) -> NDArray[np.uint8]:
+    """Tissue of every voxel, by the nested regions that hold it.
+
+    Parameters
+    ----------
+    probabilities : (R, ...) uint8 array
+    regions : tuple of str
+        ``("WT",)``: one label for the whole tumour. ``("WT", "TC", "ET")``: oedema is WT without TC, necrosis
+        (with non-enhancing core) is TC without ET.
+
+    Returns
+    -------
+    array of uint8, shape of one region
+        `Tissue` values.
+    """
+    inside = probabilities >= threshold
+    if regions == ("WT",):
+        return np.where(inside[0], np.uint8(Tissue.TUMOUR), np.uint8(0))
+    if regions != ("WT", "TC", "ET"):
+        raise ValueError(f"no labels for the regions {regions}")
+    whole = inside[0]
+    core = whole & inside[1]
+    labels = np.where(whole, np.uint8(Tissue.OEDEMA), np.uint8(0))
+    labels[core] = Tissue.NECROSIS
+    labels[core & inside[2]] = Tissue.ENHANCING
+    return labels
+
+
+def remove_specks(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Labels (X, Y, Z) without isolated pieces that are both tiny and small beside the largest one.
+
+    Satellites of a real size stay: a false piece is deleted in one click, a missing one is never seen.
+    """
+    pieces, count = ndimage.label(labels > 0, structure=np.ones((3, 3, 3), bool))
+    if count < 2:
+        return labels
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    dropped = (sizes < SPECK_VOXELS) & (sizes < SPECK_SHARE * sizes.max())
+    return np.where(dropped[pieces], np.uint8(0), labels)

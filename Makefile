@@ -12,7 +12,7 @@ PACKAGES := libegl1 libgl1 libopengl0 libfontconfig1 libdbus-1-3 libxkbcommon0 l
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 fonts-dejavu-core
 
-.PHONY: run test lint format bench selftest sample
+.PHONY: run test lint format bench bench-napari selftest sample
 
 run: $(INSTALLED) $(SYSTEM)
 	@$(BIN)/brainseg open resources/sample --if-no-display out
@@ -32,6 +32,15 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED) $(SYSTEM)
 	$(BIN)/brainseg bench
+
+# The same with napari beside us, in a folder of its own; needs a display with OpenGL (Xvfb with Mesa will do).
+bench-napari: $(INSTALLED) $(SYSTEM) build/napari/.installed
+	$(BIN)/brainseg bench --peer build/napari/bin/python
+
+build/napari/.installed:
+	$(PYTHON) -m venv build/napari
+	build/napari/bin/pip install --quiet 'napari[pyside6]==0.9.2' nibabel==5.4.2
+	touch $@
 
 selftest: $(INSTALLED) $(SYSTEM)
 	$(BIN)/brainseg selftest

@@ -69,22 +69,23 @@ def _evaluate_recipe(model: str, recipe: Path, as_json: bool) -> int:
 @click.command("bench")
 @click.argument("case", required=False, type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+@click.option("--peer", type=FILE, help="A Python that has napari, to be measured beside.")
 @click.option("--window", "part", type=click.Choice(["start", "all"]), hidden=True)
 @click.pass_obj
-def bench_command(front: Front, case: Path | None, as_json: bool, part: str | None) -> int:
+def bench_command(front: Front, case: Path | None, as_json: bool, peer: Path | None, part: str | None) -> int:
     """Measure the speed of this program here, beside its budgets."""
     if part is not None and case is not None:
         # A process of the bench itself, which times the start: nothing else may be loaded here.
         return front.measure_window(case, part)
     from brainseg_desktop.services.bench import run_bench
 
-    report = run_bench(case, tell=lambda line: click.echo(line, err=True))
+    report = run_bench(case, tell=lambda line: click.echo(line, err=True), peer=peer)
     if as_json:
         print_json(report.to_dict())
     else:
         for line in report.preamble:
             click.echo(line)
-        print_table(["What", "Median", "p95", "Budget", ""], report.rows())
+        print_table(["What", "Median", "p95", "Budget", "", "napari"], report.rows())
     return 0
 
 

@@ -1,7 +1,7 @@
 """The budgets of the program, measured here and now: medians of many runs, beside what was promised.
 
-The window is measured by itself, in processes of its own (`gui.bench`); this module starts them, measures the
-network through the worker, and puts everything into one table.
+The window is measured by itself, in processes of its own (`gui.bench`); this module starts them, and napari
+beside them where there is one, and puts everything into one table.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.layouts import find_case
 from brainseg_desktop.io.resources import resources_dir
 from brainseg_desktop.services.compare import compare
-from brainseg_desktop.services.headless import segment_cases
 from brainseg_desktop.services.opening import open_case
 from brainseg_desktop.services.paths import HOME_VARIABLE
 
@@ -71,20 +71,20 @@ WINDOW_BUDGETS = (
     Budget("undo_ms", "undo of a stroke", "ms", 5.0),
     Budget("live_dice_ms", "live Dice of three regions after a stroke", "ms", 2.0),
     Budget("memory_mb", "memory of the window's process with that case", "MB", 350.0),
-)
-OTHER_BUDGETS = (
     Budget("first_mask_s", "click to first mask on the slice shown, worker warm", "s", 1.5),
-    Budget("case_segmented_s", "whole case segmented on the CPU, worker warm", "s", 12.0),
-    Budget("metrics_ms", "all scores of WT, TC, ET of one pair", "ms", 400.0),
+    Budget("case_segmented_s", "click to whole mask on the CPU, worker warm", "s", 12.0),
+    Budget("slice_step_while_segmenting_ms", "slice step while the network runs", "ms", 25.0),
 )
+OTHER_BUDGETS = (Budget("metrics_ms", "all scores of WT, TC, ET of one pair", "ms", 400.0),)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Samples of one quantity beside its budget; no samples where it could not be measured."""
+    """Samples of one quantity beside its budget and napari's; none where it could not be measured."""
 
     budget: Budget
     samples: tuple[float, ...]
+    peer: tuple[float, ...] = ()
 
     @property
     def median(self) -> float | None:
@@ -113,6 +113,7 @@ class Measured:
             "budget": self.budget.median,
             "budget_p95": self.budget.p95,
             "ok": self.ok,
+            "napari_median": _rounded(float(np.median(self.peer))) if self.peer else None,
         }
 
 
@@ -129,7 +130,7 @@ class BenchReport:
         return [f"BrainSeg Desktop {__version__} on {self.machine}", *self.problems]
 
     def rows(self) -> list[list[str]]:
-        """What, median, p95, budget, and whether it was kept."""
+        """What, median, p95, budget, whether it was kept, and napari's median."""
         verdicts = {True: "ok", False: "OVER", None: "not measured"}
         rows = []
         for m in self.measured:
@@ -137,7 +138,8 @@ class BenchReport:
             if m.budget.p95 is not None:
                 limit += f", p95 {m.budget.p95:g}"
             median, p95 = (f"{v:.3g} {unit}" if v is not None else "-" for v in (m.median, m.p95))
-            rows.append([m.budget.title, median, p95, limit, verdicts[m.ok]])
+            peer = f"{np.median(m.peer):.3g} {unit}" if m.peer else "-"
+            rows.append([m.budget.title, median, p95, limit, verdicts[m.ok], peer])
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,7 +152,7 @@ class BenchReport:
         }
 
 
-def run_bench(case: Path | None, tell: Tell) -> BenchReport:
+def run_bench(case: Path | None, tell: Tell, peer: Path | None = None) -> BenchReport:
     """Measure everything.
 
     Parameters
@@ -159,18 +161,25 @@ def run_bench(case: Path | None, tell: Tell) -> BenchReport:
         A case folder; None makes one of the usual size out of the sample case.
     tell : callable
         Hears one line before each part.
+    peer : Path or None
+        A Python that has napari, which is then measured on the same case in the same run.
     """
     with _case_or_made(case, tell) as folder:
         samples: dict[str, list[float]] = {}
+        beside: dict[str, list[float]] = {}
         problems = _warn_of_load()
-        for part in (_measure_window, _measure_network, _measure_scores):
+        parts = [(_measure_window, samples), (_measure_scores, samples)]
+        if peer is not None:
+            parts.append((partial(_measure_peer, peer=peer), beside))
+        for part, into in parts:
             try:
-                for key, values in part(folder, tell).items():
-                    samples.setdefault(key, []).extend(values)
+                into.update(part(folder, tell=tell))
             except (UserError, OSError, ValueError, subprocess.SubprocessError) as error:
                 problems.append(f"Not all could be measured: {error}")
-    budgets = (*WINDOW_BUDGETS, *OTHER_BUDGETS)
-    measured = tuple(Measured(b, tuple(samples.get(b.key, ()))) for b in budgets)
+    measured = tuple(
+        Measured(b, tuple(samples.get(b.key, ())), tuple(beside.get(b.key, ())))
+        for b in (*WINDOW_BUDGETS, *OTHER_BUDGETS)
+    )
     return BenchReport(describe_machine(), measured, tuple(problems))
 
 
@@ -263,23 +272,21 @@ def _visit(case: Path, part: str) -> Mapping[str, list[float]]:
     return content
 
 
-def _measure_network(case: Path, tell: Tell) -> dict[str, list[float]]:
-    opened = open_case(find_case(case)).case
-    whole: list[float] = []
-    first: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, segment_cases(Path(folder), device="cpu") as segment:
-        for number in range(3):
-            tell(f"Segmenting the case, {number + 1} of 3")
-            fractions: list[float] = []
-            started = time.monotonic()
-
-            def arrived(fraction: float, started: float = started, seen: list[float] = fractions) -> None:
-                seen.append(time.monotonic() - started)
-
-            whole.append(segment.predict(opened, arrived, first_slice=SHAPE[2] // 2)[1])
-            first.append(fractions[0])
-    # The first run also waits for the network to load.
-    return {"case_segmented_s": whole[1:], "first_mask_s": first[1:]}
+def _measure_peer(case: Path, peer: Path, tell: Tell) -> dict[str, list[float]]:
+    """The same acts in napari, in the Python that has it; it needs a display with OpenGL."""
+    tell("Working in napari")
+    done = subprocess.run(
+        [str(peer), str(resources_dir() / "bench" / "napari_peer.py"), str(case), str(time.time())],
+        capture_output=True,
+        text=True,
+        timeout=WINDOW_TIMEOUT_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise ValueError(f"napari ended early ({last[0]})")
+    content: dict[str, list[float]] = json.loads(done.stdout)["samples"]
+    return content
 
 
 def _measure_scores(case: Path, tell: Tell) -> dict[str, list[float]]:

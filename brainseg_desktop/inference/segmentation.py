@@ -44,7 +44,7 @@ def segment(
 
 def finish(probabilities: NDArray[np.uint8], regions: tuple[str, ...], kind: str) -> Prediction:
     """Labels of a complete set of probabilities, without specks."""
-    labels = remove_specks(label_tissues(probabilities, regions))
+    labels = remove_specks(label_tissues(probabilities, regions), kind)
     return Prediction(probabilities, regions, kind, labels)
 
 

@@ -1,4 +1,4 @@
-"""Times napari at the same acts as `brainseg bench`; run by a Python that has napari, on a display with OpenGL.
+"""Times napari at the same acts as `brainseg bench`; run by a Python that has napari, on a display with GL.
 
     python napari_peer.py CASE_FOLDER START_SECONDS
 

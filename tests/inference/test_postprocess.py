@@ -5,6 +5,7 @@ import pytest
 
 from brainseg_desktop.core.labels import ET, TC, WT, Tissue
 from brainseg_desktop.inference.postprocess import label_tissues, remove_specks
+from brainseg_desktop.inference.preprocess import KINDS
 
 ALL = ("WT", "TC", "ET")
 
@@ -38,12 +39,15 @@ def test_specks_go_and_satellites_stay():
     labels[5:20, 5:20, 5:15] = Tissue.OEDEMA  # 2250 voxels
     labels[30:32, 30:32, 5:8] = Tissue.ENHANCING  # 12: a speck
     labels[30:35, 5:10, 5:10] = Tissue.OEDEMA  # 125: more than 60
-    cleaned = remove_specks(labels)
+    cleaned = remove_specks(labels, "skull_stripped")
     assert not cleaned[30:32, 30:32].any()
     assert np.count_nonzero(cleaned) == 2250 + 125
+    # 125 voxels are 0.06 of the largest piece: in a whole head that is a false piece.
+    assert np.count_nonzero(remove_specks(labels, "whole_head")) == 2250
 
 
-def test_a_small_tumour_alone_stays():
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_small_tumour_alone_stays(kind):
     labels = np.zeros((10, 10, 5), np.uint8)
     labels[2:4, 2:4, 2] = Tissue.TUMOUR
-    assert np.array_equal(remove_specks(labels), labels)
+    assert np.array_equal(remove_specks(labels, kind), labels)

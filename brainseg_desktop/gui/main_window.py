@@ -433,8 +433,7 @@ class MainWindow(QMainWindow):
 
     def _show_busy(self, text: str) -> None:
         self.empty.set_busy(text)
-        if text:
-            self._where.setText(f"{text} ...")
+        self._where.setText(f"{text} ..." if text else readout(self.state, None))
 
     def _journal_failed(self, error: UserError) -> None:
         self.messages.show_message(

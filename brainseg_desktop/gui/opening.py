@@ -17,7 +17,7 @@ from brainseg_desktop.gui.dialogs import AssignDialog, SchemeDialog, ask
 from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.messages import words
-from brainseg_desktop.services.opening import OpenedCase, open_case, read_rating
+from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, read_rating
 from brainseg_desktop.services.recovery import Recoverable
 
 
@@ -64,6 +64,8 @@ class Opener(QObject):
                     raise
                 return None, find_cases(path), None
             if not files.images and files.unassigned:
+                # A file that cannot be read is told at once, not after a question about it.
+                check_readable(files.unassigned)
                 return files, [], None
             return files, [], open_case(files)
 

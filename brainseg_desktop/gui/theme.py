@@ -126,6 +126,9 @@ def _style_sheet(theme: Theme) -> str:
         border-radius: 3px; background: {theme.panel}; }}
     QCheckBox::indicator:checked, QTableWidget::indicator:checked {{ background: {theme.accent};
         border-color: {theme.text}; }}
+    QRadioButton::indicator {{ width: 12px; height: 12px; border: 1px solid {theme.faint};
+        border-radius: 7px; background: {theme.panel}; }}
+    QRadioButton::indicator:checked {{ background: {theme.accent}; border-color: {theme.text}; }}
     QSplitter::handle {{ background: {theme.line}; }}
     QToolTip {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
         padding: 3px; }}

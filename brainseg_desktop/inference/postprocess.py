@@ -12,9 +12,9 @@ from brainseg_desktop.core.labels import Tissue
 
 # Probabilities are stored as 0..255.
 THRESHOLD = 128
-# A piece of tumour is a speck if it is smaller than this share of the largest piece and than so many voxels of
-# the exam's grid. In whole heads, whose scalp, eyes and fat draw false pieces, size alone does not save one: in
-# the references of the 64 training patients pieces below 0.15 hold 0.2 % of the tumour (at most 5 %).
+# A piece of tumour is a speck if it is smaller than this share of the largest piece and than so many voxels
+# of the grid. In whole heads, whose scalp, eyes and fat draw false pieces, size alone does not save one:
+# in the references of the 64 training patients pieces below 0.15 hold 0.2 % of the tumour (at most 5 %).
 SPECKS: dict[str, tuple[float, float]] = {"whole_head": (0.15, inf), "skull_stripped": (0.05, 60)}
 
 

@@ -12,7 +12,7 @@ from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io.layouts import CaseFiles, find_case, find_cases
 from brainseg_desktop.io.names import NameKind, read_name
-from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem
+from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem, read_volume
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import load_mask, open_case
 
@@ -25,7 +25,7 @@ class CheckResult:
     ----------
     path : Path
     what : str
-        ``"case"``, ``"mask"`` or ``"nothing"``.
+        ``"case"``, ``"mask"``, ``"image"`` (whose name tells no sequence) or ``"nothing"``.
     name : str
     opens : bool
     kind : str
@@ -81,6 +81,8 @@ def check(path: Path, scheme: LabelScheme | None = None) -> list[CheckResult]:
     try:
         if path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK:
             return [_check_mask(path, scheme)]
+        if path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).sequence is None:
+            return [_check_image(path)]
         cases = find_cases(path) if path.is_dir() else []
         return [check_case(files, scheme) for files in (cases or [find_case(path)])]
     except UserError as error:
@@ -111,6 +113,23 @@ def check_case(files: CaseFiles, scheme: LabelScheme | None = None) -> CheckResu
         _spacing(case.grid),
         tuple(words(note) for note in opened.notes),
         tuple(words(problem) for problem in opened.problems),
+    )
+
+
+def _check_image(path: Path) -> CheckResult:
+    """A file by itself whose name tells nothing: it opens once somebody says what it is."""
+    remarks: list[UserError] = []
+    volume = read_volume(path, None, remarks)
+    remarks.append(UserError("sequence_unnamed", path=path))
+    return CheckResult(
+        path,
+        "image",
+        nifti_stem(path),
+        True,
+        "nifti",
+        shape=volume.grid.shape,
+        spacing_mm=_spacing(volume.grid),
+        notes=tuple(words(remark) for remark in remarks),
     )
 
 

@@ -34,6 +34,10 @@ SENTENCES: dict[str, str] = {
     ),
     "folder_of_cases": "{path} holds {count} cases ({cases}). Choose one of them.",
     "sequence_claimed_twice": "{names} all seem to be {sequence}. Say which one is.",
+    "sequence_unnamed": (
+        "The name of {path} does not tell the sequence. Open it with --t1, --t1ce, --t2 or --flair, "
+        "or say it in the dialog."
+    ),
     "sequences_unassigned": "The names {names} do not tell the sequence. Say which is T1, T1CE, T2 or FLAIR.",
     "whole_folder_taken": "{path} is one slice of a stack; its whole folder was opened.",
     "mask_grid_mismatch": (
@@ -56,7 +60,7 @@ SENTENCES: dict[str, str] = {
     "scheme_given": "{path} is read as {scheme}, as you said.",
     "scheme_by_name": "{path} is read as {scheme}, because of the name {name}.",
     "scheme_by_sidecar": "{path} is read as {scheme}, as its sidecar says.",
-    "scheme_by_values": "{path} is read as {scheme}: no other scheme has the labels {values}.",
+    "scheme_by_values": "{path} is read as {scheme}: the labels {values} leave no other meaning.",
     "scheme_empty_mask": "{path} marks nothing; {scheme} is assumed.",
     "scheme_unknown": "There is no label scheme {name}. Use one of {known}.",
     "scheme_ambiguous": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,18 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
         except UserError as error:
             problems.append(error)
     return OpenedCase(case, tuple(notes), tuple(problems))
+
+
+def check_readable(paths: Iterable[Path]) -> None:
+    """Read NIfTI images only to see that they can be read.
+
+    Raises
+    ------
+    UserError
+        What `io.nifti.read_volume` raises for the first that cannot.
+    """
+    for path in paths:
+        nifti.read_volume(path)
 
 
 def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import (
-    QAction,
-    QActionGroup,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
     QKeyEvent,
-    QKeySequence,
 )
 from PySide6.QtWidgets import (
-    QApplication,
-    QComboBox,
     QDialog,
     QDockWidget,
-    QFileDialog,
     QLabel,
     QMainWindow,
-    QMessageBox,
     QScrollArea,
-    QSizePolicy,
-    QToolBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -36,36 +25,30 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Box
-from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.gui.actions import ACTIONS, ActionSpec
 from brainseg_desktop.gui.agreement import Agreement
+from brainseg_desktop.gui.bars import ToolBar, make_menus
 from brainseg_desktop.gui.brush_tool import BrushTool
 from brainseg_desktop.gui.cases_panel import CasesPanel
+from brainseg_desktop.gui.commands import PLANES, Commands
 from brainseg_desktop.gui.compare_panel import ComparePanel
 from brainseg_desktop.gui.desk import Desk
-from brainseg_desktop.gui.dialogs import HelpSheet, about_text
 from brainseg_desktop.gui.empty_view import EmptyView
 from brainseg_desktop.gui.exporting import Exporter
 from brainseg_desktop.gui.jobs_panel import JobBar
 from brainseg_desktop.gui.labels_panel import LabelsPanel, MasksPanel
 from brainseg_desktop.gui.opening import Opener
 from brainseg_desktop.gui.parts import MessageBar, faint
-from brainseg_desktop.gui.plane import Plane
 from brainseg_desktop.gui.readout import readout
 from brainseg_desktop.gui.recovering import Recovering
 from brainseg_desktop.gui.segmenting import Segmenting
-from brainseg_desktop.gui.theme import THEMES, apply_theme
 from brainseg_desktop.gui.tools_panel import ToolsPanel
-from brainseg_desktop.gui.view_state import Mode, OverlayKind, ViewState
+from brainseg_desktop.gui.view_state import OverlayKind, ViewState
 from brainseg_desktop.gui.viewer import Layout, Viewer
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.session import Session
 from brainseg_desktop.services.settings import Brush, Settings, save_settings, with_recent
 from brainseg_desktop.services.worker_client import WorkerClient
-
-_PLANES = {"axial": Plane.AXIAL, "coronal": Plane.CORONAL, "sagittal": Plane.SAGITTAL}
-_MODES = {m.value: m for m in Mode}
 
 
 class MainWindow(QMainWindow):
@@ -102,8 +85,8 @@ class MainWindow(QMainWindow):
         self.segmenting = Segmenting(self.desk, client, self.job_bar)
         self.exporter = Exporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
-        self.actions_by_name: dict[str, QAction] = {}
-        self._make_actions()
+        self.commands = Commands(self)
+        self.actions_by_name = self.commands.make_actions()
         self._lay_out()
         self._connect()
         self._restore_window()
@@ -112,77 +95,10 @@ class MainWindow(QMainWindow):
 
     # Building ---------------------------------------------------------------------------------------
 
-    def _make_actions(self) -> None:
-        slots = self._slots()
-        for spec in ACTIONS:
-            action = QAction(spec.text, self)
-            action.setShortcuts([QKeySequence(key) for key in spec.keys])
-            action.setCheckable(spec.checkable)
-            action.setToolTip(_tip(spec))
-            action.setStatusTip("")
-            # A checkable action hands its new state on; the others hand on nothing.
-            slot = slots[spec.name]
-            action.triggered.connect(slot if spec.checkable else lambda _=False, slot=slot: slot())
-            self.addAction(action)
-            self.actions_by_name[spec.name] = action
-        # Room is short on a small screen; radiologists know these.
-        for name, short in (("axial", "Ax"), ("coronal", "Cor"), ("sagittal", "Sag")):
-            self.actions_by_name[name].setIconText(short)
-        for names in (("crosshair", "window", "brush", "eraser"), ("sequences", "planes"), tuple(_PLANES)):
-            group = QActionGroup(self)
-            for name in names:
-                group.addAction(self.actions_by_name[name])
-
-    def _slots(self) -> dict[str, Callable[..., object]]:
-        state, viewer = self.state, self.viewer
-        slots: dict[str, Callable[..., object]] = {
-            "open": self._open_folder,
-            "open_files": self._open_files,
-            "load_mask": self._load_mask,
-            "close_case": self._close_case,
-            "next_case": lambda: self._open_neighbour(1),
-            "previous_case": lambda: self._open_neighbour(-1),
-            "segment": self.segmenting.start,
-            "cancel": self.segmenting.cancel,
-            "export": self.exporter.ask,
-            "quit": self.close,
-            "undo": self._undo,
-            "redo": self._redo,
-            "smaller": lambda: state.set_brush_mm(state.brush_mm - 1),
-            "larger": lambda: state.set_brush_mm(state.brush_mm + 1),
-            "ball": state.set_ball,
-            "keep_others": state.set_keep_others,
-            "previous_label": lambda: self._step_label(-1),
-            "next_label": lambda: self._step_label(1),
-            "show_mask": state.set_show_mask,
-            "outline": state.set_outline_only,
-            "less_opaque": lambda: state.set_opacity(state.opacity - 0.1),
-            "more_opaque": lambda: state.set_opacity(state.opacity + 0.1),
-            "difference": lambda on: state.set_overlay(OverlayKind.DIFFERENCE if on else OverlayKind.MASK),
-            "auto_window": state.auto_windows,
-            "fit": state.reset_camera,
-            "smooth": state.set_smooth,
-            "maximise": viewer.toggle_maximised,
-            "slice_up": lambda: viewer.step(1),
-            "slice_down": lambda: viewer.step(-1),
-            "sequences": lambda _on: self._arrange(Layout.SEQUENCES),
-            "planes": lambda _on: self._arrange(Layout.PLANES),
-            "theme": self._set_theme,
-            "compare": self.agreement.show_report,
-            "help": self._show_help,
-            "about": lambda: QMessageBox.about(self, "About", about_text()),
-        }
-        for name, plane in _PLANES.items():
-            slots[name] = lambda _on, plane=plane: viewer.set_plane(plane)
-        for name, mode in _MODES.items():
-            slots[name] = lambda _on, mode=mode: state.set_mode(mode)
-        for number in range(4):
-            slots[f"label_{number + 1}"] = lambda number=number: self._choose_label(number)
-        return slots
-
     def _lay_out(self) -> None:
-        self._make_menus()
-        self._make_toolbar()
+        make_menus(self.menuBar(), self.actions_by_name)
+        self.tool_bar = ToolBar(self.actions_by_name)
+        self.addToolBar(self.tool_bar)
         self.empty = EmptyView()
         middle = QWidget()
         column = QVBoxLayout(middle)
@@ -222,57 +138,6 @@ class MainWindow(QMainWindow):
         self.addDockWidget(area, dock)
         return dock
 
-    def _make_menus(self) -> None:
-        for title, names in (
-            ("&Case", "open open_files load_mask - next_case previous_case - export - close_case quit"),
-            ("&Edit", "undo redo - brush eraser ball keep_others smaller larger"),
-            (
-                "&View",
-                "sequences planes - axial coronal sagittal - show_mask outline less_opaque more_opaque "
-                "difference - window auto_window crosshair fit maximise smooth theme",
-            ),
-            ("&Agreement", "compare difference"),
-            ("&Help", "help about"),
-        ):
-            menu = self.menuBar().addMenu(title)
-            for name in names.split():
-                if name == "-":
-                    menu.addSeparator()
-                else:
-                    menu.addAction(self.actions_by_name[name])
-
-    def _make_toolbar(self) -> None:
-        bar = QToolBar("Tools")
-        bar.setObjectName("tools")
-        bar.setMovable(False)
-        self.addToolBar(bar)
-        self._undo_width = self.fontMetrics().horizontalAdvance("Undo Brush, enhancing") + 24
-        row = (
-            "open segment | undo redo | crosshair window brush eraser | "
-            "sequences planes | axial coronal sagittal = > compare export"
-        )
-        for name in row.split():
-            if name == "|":
-                bar.addSeparator()
-            elif name == "=":
-                self._sequence = QComboBox()
-                self._sequence.setAccessibleName("Sequence of the three planes")
-                self._sequence.setToolTip("Sequence shown in three planes")
-                self._sequence.currentTextChanged.connect(self._choose_sequence)
-                self._sequence_action = bar.addWidget(self._sequence)
-            elif name == ">":
-                room = QWidget()
-                room.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-                bar.addWidget(room)
-            else:
-                bar.addAction(self.actions_by_name[name])
-                button = bar.widgetForAction(self.actions_by_name[name])
-                if isinstance(button, QToolButton):
-                    button.setObjectName(name)
-                    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-                    if name == "undo":
-                        button.setFixedWidth(self._undo_width)
-
     def _connect(self) -> None:
         session, state = self.session, self.state
         session.ratings_changed.connect(lambda _: self._follow_ratings())
@@ -292,7 +157,8 @@ class MainWindow(QMainWindow):
         self.labels.chosen.connect(state.set_tissue)
         self.labels.hidden.connect(state.set_hidden)
         self.viewer.hovered.connect(lambda voxel: self._where.setText(readout(state, voxel)))
-        self.empty.open_folder.connect(self._open_folder)
+        self.tool_bar.sequence_chosen.connect(self.viewer.set_sequence)
+        self.empty.open_folder.connect(self.commands.open_folder)
         self.empty.open_sample.connect(self.open_path)
         state.tool_changed.connect(self._follow_tool)
         state.overlay_changed.connect(self._follow_tool)
@@ -378,9 +244,7 @@ class MainWindow(QMainWindow):
             text = f"{name.capitalize()} {steps[0]}" if steps else name.capitalize()
             action.setText(text)
             action.setToolTip(f"{text} ({action.shortcut().toString()})")
-            # On the button cut to its fixed width, or all buttons behind it would move at each stroke.
-            room = self._undo_width - 24 if name == "undo" else 60
-            action.setIconText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room))
+            action.setIconText(self.tool_bar.elided(name, text))
         self._saved.setText("not exported yet, kept in the journal" if self.session.unsaved else "")
 
     def _voxels_changed(self, change: tuple[Rating, Box]) -> None:
@@ -399,33 +263,26 @@ class MainWindow(QMainWindow):
             ("outline", state.outline_only),
             ("difference", state.overlay is OverlayKind.DIFFERENCE),
             ("sequences" if self.viewer.layout_kind is Layout.SEQUENCES else "planes", True),
-            (next(n for n, p in _PLANES.items() if p is self.viewer.plane), True),
+            (next(n for n, p in PLANES.items() if p is self.viewer.plane), True),
         ):
             self.actions_by_name[name].setChecked(on)
         self.actions_by_name["theme"].setChecked(self.settings.theme == "light")
         self.labels.set_tissue(state.tissue)
 
-    def _choose_sequence(self, name: str) -> None:
-        if name:
-            self.viewer.set_sequence(Sequence(name))
-
-    def _arrange(self, kind: Layout) -> None:
+    def arrange(self, kind: Layout) -> None:
+        """Four sequences or three planes."""
         self.viewer.arrange(kind)
         self._follow_layout()
 
     def _follow_layout(self) -> None:
         """Planes can be chosen for the four sequences, a sequence for the three planes."""
         planes = self.viewer.layout_kind is Layout.PLANES
-        self._sequence_action.setVisible(planes)
         case = self.session.case
-        for name in _PLANES:
+        for name in PLANES:
             self.actions_by_name[name].setVisible(not planes)
             self.actions_by_name[name].setEnabled(case is not None)
-        self._sequence.blockSignals(True)
-        self._sequence.clear()
-        self._sequence.addItems([s.value for s in case.volumes] if case is not None else [])
-        self._sequence.setCurrentText(self.viewer.sequence.value)
-        self._sequence.blockSignals(False)
+        sequences = list(case.volumes) if case is not None else []
+        self.tool_bar.set_sequences(sequences, self.viewer.sequence, shown=planes)
 
     def _segmentation_runs(self, running: bool) -> None:
         self.actions_by_name["segment"].setEnabled(not running and self.session.case is not None)
@@ -449,36 +306,8 @@ class MainWindow(QMainWindow):
         """Open a case folder or file."""
         self.opener.open_path(Path(path))
 
-    def _open_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Open a case folder", self.settings.last_open_dir)
-        if chosen:
-            self._remember(last_open_dir=str(Path(chosen).parent))
-            self.open_path(Path(chosen))
-
-    def _open_files(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileNames(
-            self,
-            "Open image files",
-            self.settings.last_open_dir,
-            "Images (*.nii *.nii.gz *.tif *.tiff);;All files (*)",
-        )
-        if chosen:
-            self._remember(last_open_dir=str(Path(chosen[0]).parent))
-            self.opener.open_files([Path(p) for p in chosen], ask=True)
-
-    def _load_mask(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, "Load a mask", self.settings.last_open_dir, "NIfTI (*.nii *.nii.gz)"
-        )
-        if chosen:
-            self.opener.load_mask(Path(chosen))
-
-    def _open_neighbour(self, steps: int) -> None:
-        key = self.cases.neighbour(steps)
-        if key is not None:
-            self.opener.open_key(key)
-
-    def _close_case(self) -> None:
+    def close_case(self) -> None:
+        """Let the case go; strokes that were not exported stay in the journal."""
         self.tool.release()
         self.segmenting.drop()
         self.messages.hide()
@@ -517,34 +346,6 @@ class MainWindow(QMainWindow):
         if case is not None and 0 <= row < len(case.ratings):
             self.tool.release()
             self.session.start_from(case.ratings[row])
-
-    def _undo(self) -> None:
-        if not self.tool.is_painting:
-            self.session.undo()
-
-    def _redo(self) -> None:
-        if not self.tool.is_painting:
-            self.session.redo()
-
-    def _choose_label(self, number: int) -> None:
-        if number < len(self.labels.tissues):
-            self.state.set_tissue(self.labels.tissues[number])
-
-    def _step_label(self, steps: int) -> None:
-        tissues = self.labels.tissues
-        if self.state.tissue in tissues:
-            self._choose_label((tissues.index(self.state.tissue) + steps) % len(tissues))
-
-    def _show_help(self) -> None:
-        sheet = HelpSheet(self)
-        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        sheet.show()
-
-    def _set_theme(self, light: bool) -> None:
-        self._remember(theme="light" if light else "dark")
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        apply_theme(app, THEMES[self.settings.theme])
 
     # Events -----------------------------------------------------------------------------------------
 
@@ -585,7 +386,7 @@ class MainWindow(QMainWindow):
         self.segmenting.drop()
         for dialog in self.findChildren(QDialog):
             dialog.close()
-        self._remember(
+        self.remember(
             window=self.saveGeometry().toBase64().toStdString(),
             layout=self.saveState().toBase64().toStdString(),
             opacity=self.state.opacity,
@@ -622,7 +423,8 @@ class MainWindow(QMainWindow):
         recent = [(key, Path(key.split(os.pathsep)[0]).name) for key in self.settings.recent_cases]
         self.cases.set_cases(recent, "Recent cases" if recent else "")
 
-    def _remember(self, **changes: object) -> None:
+    def remember(self, **changes: object) -> None:
+        """Keep settings for the next start."""
         self.settings = msgspec.structs.replace(self.settings, **changes)
         self._save_settings()
 
@@ -631,8 +433,3 @@ class MainWindow(QMainWindow):
             save_settings(self.settings)
         except UserError as error:
             self.desk.complain(error)
-
-
-def _tip(spec: ActionSpec) -> str:
-    keys = f" ({', '.join(spec.keys)})" if spec.keys else ""
-    return f"{spec.tip or spec.text}{keys}"

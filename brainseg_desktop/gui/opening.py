@@ -18,7 +18,10 @@ from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, read_rating
-from brainseg_desktop.services.recovery import Recoverable
+from brainseg_desktop.services.recovery import Recoverable, pending_for
+
+# A case that was read, and strokes on it that no export holds.
+Opened = tuple[OpenedCase, Recoverable | None]
 
 
 def case_key(paths: Iterable[Path]) -> str:
@@ -56,7 +59,7 @@ class Opener(QObject):
     def open_path(self, path: Path) -> None:
         """Open the case at a folder or file; a folder of several cases is listed and its first one opened."""
 
-        def read() -> tuple[CaseFiles | None, list[CaseFiles], OpenedCase | None]:
+        def read() -> tuple[CaseFiles | None, list[CaseFiles], Opened | None]:
             try:
                 files = find_case(path)
             except UserError as error:
@@ -67,16 +70,16 @@ class Opener(QObject):
                 # A file that cannot be read is told at once, not after a question about it.
                 check_readable(files.unassigned)
                 return files, [], None
-            return files, [], open_case(files)
+            return files, [], self._open(files)
 
-        def done(result: tuple[CaseFiles | None, list[CaseFiles], OpenedCase | None]) -> None:
+        def done(result: tuple[CaseFiles | None, list[CaseFiles], Opened | None]) -> None:
             files, several, opened = result
             if several:
                 places = [(case_key(_paths(c)), c.name) for c in several]
                 self.listed.emit(places, str(path))
                 self.open_key(places[0][0])
             elif opened is not None:
-                self._take(opened, str(path), None)
+                self._take(opened, str(path))
             elif files is not None:
                 self._ask_sequences([*files.unassigned, *files.masks], files)
 
@@ -118,8 +121,8 @@ class Opener(QObject):
     def _open_assigned(self, files: CaseFiles, paths: list[Path], found: Recoverable | None) -> None:
         self._read(
             f"Opening {files.name}",
-            lambda: open_case(files),
-            lambda opened: self._take(opened, case_key(paths), found),
+            lambda: (open_case(files), found) if found is not None else self._open(files),
+            lambda opened: self._take(opened, case_key(paths)),
         )
 
     def _read(self, text: str, work: object, done: object) -> None:
@@ -139,8 +142,14 @@ class Opener(QObject):
 
         self._desk.jobs.free(work, home, failed)  # type: ignore[arg-type]
 
-    def _take(self, opened: OpenedCase, key: str, found: Recoverable | None) -> None:
+    def _open(self, files: CaseFiles) -> Opened:
+        """Read a case and look for strokes on it that no export holds."""
+        opened = open_case(files)
+        return opened, pending_for(opened.case, self._desk.session.state_dir)
+
+    def _take(self, result: Opened, key: str) -> None:
         """Put a case that was read into the session, and say what is missing or was noticed."""
+        opened, found = result
         desk = self._desk
         desk.messages.hide()
         desk.session.open(opened.case)
@@ -152,6 +161,8 @@ class Opener(QObject):
                 desk.complain(error)
                 return
         remarks = [words(_brief(note)) for note in opened.notes]
+        if found is not None:
+            remarks.insert(0, f"Your {found.strokes} strokes that were not exported are back, with undo.")
         missing = ", ".join(s.value for s in opened.case.missing)
         if missing:
             remarks.insert(0, f"Not in this exam: {missing}.")

@@ -104,6 +104,12 @@ def pending(state_dir: Path) -> list[Recoverable]:
     return sorted(found, key=lambda r: r.time, reverse=True)
 
 
+def pending_for(case: Case, state_dir: Path) -> Recoverable | None:
+    """The newest unsaved work on the images of this case: whoever opens it again goes on where he was."""
+    images = {s: _absolute(v.source.path) for s, v in case.volumes.items()}
+    return next((found for found in pending(state_dir) if dict(found.images) == images), None)
+
+
 def case_files(found: Recoverable) -> CaseFiles:
     """The files to open before `restore`: the case's folder where it still holds these images.
 

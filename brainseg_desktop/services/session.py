@@ -16,7 +16,7 @@ from brainseg_desktop.core.events import Event
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.io.journal import Journal
 from brainseg_desktop.services.live_agreement import LiveAgreement
-from brainseg_desktop.services.opening import new_rating
+from brainseg_desktop.services.opening import new_rating, unique_name
 from brainseg_desktop.services.recovery import Recoverable, restore, start_journal
 
 _log = logging.getLogger(__name__)
@@ -163,6 +163,7 @@ class Session:
         rating, journal = restore(found, self.case)
         for own in [r for r in self.case.ratings if self.is_own(r) and self.is_blank(r)]:
             self._drop(own)
+        rating.rater = unique_name(self.case, rating.rater)
         self._insert(rating, first=True, journal=journal)
         self.show(rating)
         self.history_changed.emit(None)

@@ -206,7 +206,7 @@ def test_worker_killed_is_told_and_the_window_lives(qtbot: QtBot, window: MainWi
 def test_case_closed_while_the_network_runs(qtbot: QtBot, window: MainWindow, sample: Path) -> None:
     open_case(qtbot, window, sample)
     window.segmenting.start()
-    window._close_case()
+    window.close_case()
     assert window.session.case is None
     qtbot.waitUntil(lambda: window.jobs.is_idle, timeout=20_000)
     open_case(qtbot, window, sample)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,6 +221,26 @@ def test_unsaved_work_of_a_closed_window_is_offered(
     second = make()
     _restore_by_button(qtbot, second)
     np.testing.assert_array_equal(second.session.editable().label_map.array, painted)
+
+
+def test_strokes_are_back_when_the_case_is_opened_again(
+    qtbot: QtBot, window: MainWindow, sample: Path, tmp_path: Path
+) -> None:
+    """Another case in between must not look as if the strokes were lost."""
+    other = tmp_path / "other"
+    shutil.copytree(sample, other)
+    open_case(qtbot, window, sample)
+    window.state.set_mode(Mode.BRUSH)
+    view = window.viewer.views[0]
+    dab(qtbot, view, QPoint(view.width() // 2, view.height() // 2))
+    painted = window.session.own_rating().label_map.array.copy()
+    open_case(qtbot, window, other)
+    assert not window.session.own_rating().label_map.array.any()
+    open_case(qtbot, window, sample)
+    own = window.session.editable()
+    np.testing.assert_array_equal(own.label_map.array, painted)
+    assert len(own.history.undo_names) == 1
+    assert "are back" in window.messages.text
 
 
 def test_exported_work_is_not_offered(

@@ -156,7 +156,7 @@ def test_slices_folder_is_exported_as_slices(
 
 def test_recent_cases_are_listed_and_searched(qtbot: QtBot, window: MainWindow, sample: Path) -> None:
     open_case(qtbot, window, sample)
-    window._close_case()
+    window.close_case()
     assert window.empty.isVisible()
     assert window.cases.neighbour(0) == str(sample)
     with qtbot.waitSignal(window.opener.opened, timeout=20_000):
@@ -224,4 +224,4 @@ def test_settings_are_kept(qtbot: QtBot, make, sample: Path) -> None:
     assert second.state.brush_mm == 13
     assert second.state.opacity == pytest.approx(0.3)
     assert second.settings.theme == "light"
-    second._set_theme(False)
+    second.commands._set_theme(False)

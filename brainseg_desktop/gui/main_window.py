@@ -82,7 +82,7 @@ class MainWindow(QMainWindow):
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.job_bar = JobBar()
         self.opener = Opener(self.desk)
-        self.segmenting = Segmenting(self.desk, client, self.job_bar)
+        self.segmenting = Segmenting(self.desk, client, self.job_bar, settings.device)
         self.exporter = Exporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.commands = Commands(self)
@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
         session.history_changed.connect(lambda _: self._follow_history())
         session.journal_failed.connect(self._journal_failed)
         session.journal_mended.connect(lambda _: self.messages.hide())
+        self.opener.replacing.connect(self._end_work_on_case)
         self.opener.opened.connect(self._case_opened)
         self.opener.listed.connect(
             lambda cases, where: self.cases.set_cases(cases, f"{len(cases)} cases in {where}")
@@ -308,13 +309,17 @@ class MainWindow(QMainWindow):
 
     def close_case(self) -> None:
         """Let the case go; strokes that were not exported stay in the journal."""
-        self.tool.release()
-        self.segmenting.drop()
+        self._end_work_on_case()
         self.messages.hide()
         self.session.close()
         self.state.set_case(None)
         self.cases.mark("")
         self._follow_case()
+
+    def _end_work_on_case(self) -> None:
+        """The case is being let go: a stroke under way is a step, a segmentation is dropped."""
+        self.tool.release()
+        self.segmenting.drop()
 
     def _editable(self) -> Rating | None:
         """The mask the brush may change; if the one shown may not be, say what to do."""
@@ -382,8 +387,7 @@ class MainWindow(QMainWindow):
         return path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.tool.release()
-        self.segmenting.drop()
+        self._end_work_on_case()
         for dialog in self.findChildren(QDialog):
             dialog.close()
         self.remember(

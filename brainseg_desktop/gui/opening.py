@@ -34,11 +34,13 @@ class Opener(QObject):
 
     Signals
     -------
+    replacing : the open case is about to be let go: end strokes and jobs on it.
     opened : (Case, key) a case is in the session.
     listed : list of (key, name) a folder held several cases.
     busy : text while reading, empty after.
     """
 
+    replacing = Signal()
     opened = Signal(object, str)
     listed = Signal(object, str)
     busy = Signal(str)
@@ -152,6 +154,7 @@ class Opener(QObject):
         opened, found = result
         desk = self._desk
         desk.messages.hide()
+        self.replacing.emit()
         desk.session.open(opened.case)
         self.opened.emit(opened.case, key)
         if found is not None:

@@ -28,8 +28,9 @@ class Segmenting(QObject):
 
     running = Signal(bool)
 
-    def __init__(self, desk: Desk, client: WorkerClient, bar: JobBar) -> None:
+    def __init__(self, desk: Desk, client: WorkerClient, bar: JobBar, device: str = "auto") -> None:
         super().__init__(desk.window)
+        self._device = device
         self._desk = desk
         self._client = client
         self._bar = bar
@@ -44,7 +45,7 @@ class Segmenting(QObject):
     def warm_up(self) -> None:
         """Start the worker and have it read the network, so that the first click is answered at once."""
         self._desk.jobs.free(
-            lambda: self._client.warm_up(default_model_dir()), lambda _: None, self._not_warm
+            lambda: self._client.warm_up(default_model_dir(), self._device), lambda _: None, self._not_warm
         )
 
     def start(self) -> None:
@@ -76,6 +77,7 @@ class Segmenting(QObject):
             lambda: predict_case(
                 case,
                 self._client,
+                device=self._device,
                 first_slice=first_slice,
                 on_slice=lambda z, tissues: post(lambda: slice_home(z, tissues)),
                 on_progress=lambda d, n, s: post(lambda: progress_home(d, n, s)),

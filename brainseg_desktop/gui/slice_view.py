@@ -11,31 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QEnterEvent,
-    QFont,
     QImage,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
-    QTransform,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.core.geometry import Box, nearest_voxel
-from brainseg_desktop.core.labels import TISSUE_COLOURS, Tissue
-from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.gui.brush_tool import BrushTool
 from brainseg_desktop.gui.plane import Camera, Plane, Projection, grey_pixels, picture, side_letters
+from brainseg_desktop.gui.slice_drawing import (
+    draw_brush,
+    draw_corners,
+    draw_crosshair,
+    draw_focus,
+    draw_mask,
+    draw_missing,
+)
 from brainseg_desktop.gui.view_state import Mode, ViewState
 
-_TEXT = QColor(222, 226, 230)
-_FAINT = QColor(150, 156, 163)
-_LETTER = QColor(240, 200, 80)
-# Opaque: Qt draws a translucent line ten times as slowly.
-_CROSSHAIR = QColor(70, 115, 170)
 _ZOOM_PER_PIXEL = 1.01
 
 
@@ -140,19 +139,34 @@ class SliceView(QWidget):
         if projection is None:
             return
         if volume is None:
-            self._paint_missing(painter)
+            draw_missing(painter, self, self.sequence.value)
             return
         target = projection.target
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._state.smooth)
         painter.drawImage(target, self._grey_picture())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        self._paint_mask(painter, target)
-        self._paint_crosshair(painter, projection)
-        self._paint_text(painter)
-        self._paint_brush(painter, projection)
+        mask = self._state.mask_picture(self.plane, self.index)
+        if mask is not None:
+            draw_mask(painter, mask, target)
+        draw_crosshair(painter, projection, self._state.cursor)
+        if self._letters is None:
+            self._letters = side_letters(volume.grid, self.plane)
+        draw_corners(painter, self, self._captions(volume), self._letters)
+        if self._mouse is not None and self._state.mode in (Mode.BRUSH, Mode.ERASER):
+            radius = self._state.brush_mm / 2 * projection.pixels_per_mm
+            draw_brush(painter, self._mouse, radius, None if self._tool.is_erasing else self._state.tissue)
         if self.hasFocus():
-            painter.setPen(QPen(_CROSSHAIR, 1))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+            draw_focus(painter, self)
+
+    def _captions(self, volume: Volume) -> tuple[str, str, str]:
+        """Name of the sequence, place of the slice, window."""
+        where = f"{self.plane.title} {self.index + 1}/{volume.grid.shape[self.plane.axis]}"
+        if volume.grid.spacing_known:
+            where += f"   {volume.grid.world_of(self._state.cursor)[self.plane.axis]:.1f} mm"
+        low, high = self._state.windows[self.sequence]
+        decimals = 0 if high - low >= 20 else 2
+        window = f"W {high - low:.{decimals}f}  L {(high + low) / 2:.{decimals}f}"
+        return self.sequence.value, where, window
 
     def _grey_picture(self) -> QImage:
         volume = self._state.volume(self.sequence)
@@ -166,106 +180,6 @@ class SliceView(QWidget):
             self._grey = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_RGB32)  # type: ignore[call-overload]
             self._grey_key = key
         return self._grey
-
-    def _paint_mask(self, painter: QPainter, target: QRectF) -> None:
-        mask = self._state.mask_picture(self.plane, self.index)
-        if mask is None:
-            return
-        rows, columns = mask.labels.shape
-        part = mask.filled
-        if not part.isEmpty():
-            x, y = target.width() / columns, target.height() / rows
-            where = QRectF(
-                target.x() + part.x() * x, target.y() + part.y() * y, part.width() * x, part.height() * y
-            )
-            painter.drawImage(where, mask.image, part)
-        if mask.outlines:
-            painter.save()
-            painter.setTransform(
-                QTransform(target.width() / columns, 0, 0, target.height() / rows, target.x(), target.y())
-            )
-            for colour, path in mask.outlines:
-                pen = QPen(QColor(*colour), 1.6)
-                pen.setCosmetic(True)
-                painter.setPen(pen)
-                painter.drawPath(path)
-            painter.restore()
-
-    def _paint_crosshair(self, painter: QPainter, projection: Projection) -> None:
-        point = projection.point_of(self._state.cursor)  # type: ignore[arg-type]
-        painter.setPen(QPen(_CROSSHAIR, 1))
-        painter.drawLine(QPointF(point.x(), 0), QPointF(point.x(), self.height()))
-        painter.drawLine(QPointF(0, point.y()), QPointF(self.width(), point.y()))
-
-    def _paint_brush(self, painter: QPainter, projection: Projection) -> None:
-        if self._mouse is None or self._state.mode not in (Mode.BRUSH, Mode.ERASER):
-            return
-        erasing = self._tool.is_erasing
-        colour = QColor(255, 255, 255) if erasing else QColor(*TISSUE_COLOURS[self._state.tissue])
-        radius = self._state.brush_mm / 2 * projection.pixels_per_mm
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        # Black under the colour: seen on bright oedema and on black background alike.
-        for pen in (QPen(QColor(0, 0, 0, 180), 3), QPen(colour, 1.5)):
-            if erasing:
-                pen.setStyle(Qt.PenStyle.DashLine)
-            painter.setPen(pen)
-            painter.drawEllipse(self._mouse, radius, radius)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-    def _paint_text(self, painter: QPainter) -> None:
-        state, case = self._state, self._state.case
-        assert case is not None
-        count = case.grid.shape[self.plane.axis]
-        where = f"{self.plane.title} {self.index + 1}/{count}"
-        if case.grid.spacing_known:
-            where += f"   {case.grid.world_of(state.cursor)[self.plane.axis]:.1f} mm"
-        low, high = state.windows[self.sequence]
-        decimals = 0 if high - low >= 20 else 2
-        window = f"W {high - low:.{decimals}f}  L {(high + low) / 2:.{decimals}f}"
-        base = self.font()
-        title = QFont(base)
-        title.setPointSizeF(base.pointSizeF() * 1.25)
-        painter.setFont(title)
-        self._write(
-            painter, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, self.sequence.value, _TEXT
-        )
-        painter.setFont(base)
-        line = painter.fontMetrics().height()
-        self._write(
-            painter,
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop,
-            where,
-            _FAINT,
-            top=round(line * 1.35),
-        )
-        self._write(painter, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, window, _FAINT)
-        bold = QFont(base)
-        bold.setBold(True)
-        painter.setFont(bold)
-        if self._letters is None:
-            self._letters = side_letters(case.grid, self.plane)
-        left, right, top, bottom = self._letters
-        centre = Qt.AlignmentFlag.AlignVCenter
-        middle = Qt.AlignmentFlag.AlignHCenter
-        self._write(painter, Qt.AlignmentFlag.AlignLeft | centre, left, _LETTER)
-        self._write(painter, Qt.AlignmentFlag.AlignRight | centre, right, _LETTER)
-        self._write(painter, middle | Qt.AlignmentFlag.AlignTop, top, _LETTER)
-        self._write(painter, middle | Qt.AlignmentFlag.AlignBottom, bottom, _LETTER)
-
-    def _write(
-        self, painter: QPainter, where: Qt.AlignmentFlag, text: str, colour: QColor, top: int = 0
-    ) -> None:
-        frame = QRectF(self.rect()).adjusted(8, 6 + top, -8, -6)
-        painter.setPen(QColor(0, 0, 0, 200))
-        painter.drawText(frame.translated(1, 1), where, text)
-        painter.setPen(colour)
-        painter.drawText(frame, where, text)
-
-    def _paint_missing(self, painter: QPainter) -> None:
-        painter.setPen(_FAINT)
-        painter.drawText(
-            self.rect(), Qt.AlignmentFlag.AlignCenter, f"{self.sequence.value}\nnot in this exam"
-        )
 
     # Mouse ------------------------------------------------------------------------------------------
 

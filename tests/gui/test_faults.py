@@ -213,6 +213,31 @@ def test_case_closed_while_the_network_runs(qtbot: QtBot, window: MainWindow, sa
     assert [r.kind.value for r in window.session.case.ratings if r.kind.value == "model"] == []
 
 
+def test_other_case_opened_while_the_network_runs_and_a_stroke_is_open(
+    qtbot: QtBot, window: MainWindow, sample: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(sample, other)
+    open_case(qtbot, window, sample)
+    first = window.session.own_rating()
+    window.state.set_mode(Mode.BRUSH)
+    view = window.viewer.views[0]
+    middle = QPoint(view.width() // 2, view.height() // 2)
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+    window.segmenting.start()
+    open_case(qtbot, window, other)
+    assert not window.segmenting.is_running
+    assert window.job_bar.isHidden()
+    assert window.actions_by_name["segment"].isEnabled()
+    assert len(first.history.undo_names) == 1
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+    assert not window.session.own_rating().label_map.array.any()
+    open_case(qtbot, window, sample)
+    np.testing.assert_array_equal(
+        window.session.editable().label_map.array, np.asarray(first.label_map.array)
+    )
+
+
 def test_window_closed_while_the_network_runs(qtbot: QtBot, window: MainWindow, sample: Path) -> None:
     open_case(qtbot, window, sample)
     window.segmenting.start()

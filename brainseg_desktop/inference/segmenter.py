@@ -61,6 +61,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+    note: str = ""
     figures: tuple[Figure, ...] = ()
 
 

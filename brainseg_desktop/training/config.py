@@ -94,13 +94,14 @@ class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A whole recipe."""
+    """A whole recipe. `note` is printed on the model's card."""
 
     name: str
     version: str
     seed: int
     work: str
     model: str
+    note: str = ""
     data: DataConfig
     split: SplitConfig
     network: NetworkConfig

@@ -69,6 +69,7 @@ def publish(
         train=recipe.split.train,
         validation=recipe.split.validation,
         test=recipe.split.test,
+        note=recipe.note,
     )
     write_card(card, [], folder)
     if score:
@@ -148,7 +149,7 @@ whole head or stripped is told from the images.
 ## Held out
 
 Dice on the exam's own grid, mean over patients, through the code path of the program. Validation patients
-were looked at while training; test patients were not.
+were looked at while training. {card.note}
 
 | data | side | region | mean Dice | worst patient | n |
 |---|---|---|---|---|---|

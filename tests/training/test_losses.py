@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from brainseg_desktop.training.losses import SMOOTH, cross_entropy, dice_loss, region_loss
+from brainseg_desktop.training.losses import (
+    SLICE_SMOOTH,
+    SMOOTH,
+    cross_entropy,
+    dice_loss,
+    region_loss,
+    slice_dice_loss,
+)
 
 
 def test_logits_of_0_cost_log_2():
@@ -45,6 +52,16 @@ def test_mixed_batch_counts_each_sample_where_it_is_taught():
     et = 1 - (2 * 0.5 * 4 + SMOOTH) / (2 + 4 + SMOOTH)
     wt = 1 - (2 * 0.5 * 4 + SMOOTH) / (4 + 4 + SMOOTH)
     assert dice_loss(logits, target, taught).item() == pytest.approx((wt + et + et) / 3)
+
+
+def test_slice_dice_weighs_a_small_tumour_like_a_large_one():
+    # Probability one half on 4 x 4 pixels; one slice has 1 pixel of tumour, the other 12.
+    target = torch.zeros(2, 1, 4, 4)
+    target[0, 0, 0, 0] = 1
+    target[1, 0, :3] = 1
+    each = [1 - (2 * 0.5 * n + SLICE_SMOOTH) / (8 + n + SLICE_SMOOTH) for n in (1, 12)]
+    found = slice_dice_loss(torch.zeros(2, 1, 4, 4), target, torch.ones(2, 1)).item()
+    assert found == pytest.approx(sum(each) / 2)
 
 
 def test_nothing_taught_costs_nothing():

@@ -17,6 +17,17 @@ from brainseg_desktop.services.compare import AgreementReport, compare
 
 # The numbers follow the brush, but the screen need not show more than some twenty sets a second.
 _REFRESH_MS = 50
+_RULES = (
+    ("dice", "Dice"),
+    ("iou", "IoU"),
+    ("precision", "Precision"),
+    ("sensitivity", "Sensitivity"),
+    ("specificity", "Specificity"),
+    ("hd95_mm", "HD95"),
+    ("assd_mm", "ASSD"),
+    ("surface_dice", "Surface Dice"),
+    ("state", "Words in place of numbers"),
+)
 
 
 class Agreement(QObject):
@@ -149,7 +160,7 @@ class Agreement(QObject):
     def _show(self, title: str, report: AgreementReport) -> None:
         dialog = QDialog(self._desk.window)
         dialog.setWindowTitle("Agreement")
-        dialog.resize(780, 560)
+        dialog.resize(960, 600)
         columns = [
             "Dice",
             "IoU",
@@ -191,18 +202,7 @@ class Agreement(QObject):
             for column, text in enumerate(texts):
                 table.setItem(row, column, QTableWidgetItem(text))
         table.resizeColumnsToContents()
-        keys = (
-            "dice",
-            "iou",
-            "precision",
-            "sensitivity",
-            "specificity",
-            "hd95_mm",
-            "assd_mm",
-            "surface_dice",
-            "state",
-        )
-        rules = "\n".join(report.definitions[key] for key in keys)
+        rules = "\n".join(f"{name}: {report.definitions[key]}" for key, name in _RULES)
         layout = QVBoxLayout(dialog)
         layout.addWidget(QLabel(title))
         layout.addWidget(table, 1)

@@ -115,14 +115,30 @@ class Segmenting(QObject):
         own = session.own_rating()
         if session.is_blank(own):
             session.start_from(rating)
-            self._desk.say(
+            said = (
                 f"{rating.rater} has outlined the case; {own.rater} starts from its mask. "
                 "Correct it with the brush."
             )
         else:
-            self._desk.say(
+            said = (
                 f"{rating.rater} has outlined the case. Your own mask was left as it is; "
                 "choose the AI mask and 'Start from this mask' to take it over."
+            )
+        self._tell_where(said, rating)
+
+    def _tell_where(self, said: str, rating: Rating) -> None:
+        """Say that it is done; a button goes to the largest slice if the one shown has nothing."""
+        labels, state = rating.label_map.array, self._desk.state
+        sizes = np.count_nonzero(labels, axis=(0, 1))
+        if not sizes.any():
+            self._desk.say(f"{rating.rater} has found no tumour in this case.")
+        elif sizes[state.cursor[2]]:
+            self._desk.say(said)
+        else:
+            z = int(np.argmax(sizes))
+            x, y = (round(float(places.mean())) for places in np.nonzero(labels[:, :, z]))
+            self._desk.messages.show_message(
+                said, error=False, action="Go to the tumour", call=lambda: state.set_cursor((x, y, z))
             )
 
     def _failed(self, cancel: threading.Event, error: BaseException) -> None:

@@ -187,7 +187,15 @@ def test_segmentation_cancelled_twice_and_started_again(
     assert all(r.rater != "AI (glioma-unet)" for r in window.session.case.ratings)
     window.segmenting.start()
     qtbot.waitUntil(lambda: not window.segmenting.is_running, timeout=240_000)
-    assert window.session.case.rating("AI (glioma-unet)") is not None, window.messages.text
+    found = window.session.case.rating("AI (glioma-unet)")
+    assert found is not None, window.messages.text
+    window.state.set_cursor((0, 0, 0))
+    window.segmenting._tell_where("Done.", found)
+    assert window.messages.text == "Done."
+    window.messages._action.click()
+    assert found.label_map.array[:, :, window.state.cursor[2]].any()
+    window.segmenting._tell_where(found_text := "Your own mask was left as it is", found)
+    assert window.messages.text == found_text
     # The reader had painted already: the mask is not touched, and the reader is told.
     np.testing.assert_array_equal(window.session.own_rating().label_map.array, painted)
     assert "left as it is" in window.messages.text

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHeaderView,
     QLabel,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -89,6 +90,9 @@ class ComparePanel(QWidget):
         self._region = QComboBox()
         self._region.setAccessibleName("Region of chart and difference")
         self._region.currentTextChanged.connect(self._region_picked)
+        for box in (self._choice, self._group, self._region):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(12)
         self._chart: SliceChart | None = None
         self._chart_place = QVBoxLayout()
         self._rule = faint("A measure of two empty masks has no value and is said to be empty, not 0 or 1.")
@@ -280,5 +284,7 @@ def _tile() -> tuple[QFrame, QLabel, QLabel]:
     layout.setSpacing(0)
     for label in (value, name):
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        # A long state may not widen the panel beyond its dock.
+        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout.addWidget(label)
     return tile, value, name

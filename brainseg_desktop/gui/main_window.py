@@ -121,7 +121,7 @@ class MainWindow(QMainWindow):
         scroll.setWidget(right)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        reading = self._dock("Reading", scroll, Qt.DockWidgetArea.RightDockWidgetArea, 300)
+        reading = self._dock("Reading", scroll, Qt.DockWidgetArea.RightDockWidgetArea, 310)
         self.resizeDocks([left, reading], [170, 320], Qt.Orientation.Horizontal)
         self._where = QLabel()
         self._saved = QLabel()

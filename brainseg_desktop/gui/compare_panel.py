@@ -148,9 +148,11 @@ class ComparePanel(QWidget):
             if place < len(names):
                 dice = regions[names[place]].dice
                 value.setText(score_text(dice, 2) if dice.value is not None else "\u2013")
-                tile.setToolTip(f"Dice of {names[place]}: {score_text(dice)}")
-                state = _STATES.get(dice.state, "")
-                name.setText(f"{names[place]}, {state}" if state else names[place])
+                tile.setToolTip(
+                    f"Dice of {names[place]}: {score_text(dice)} {_STATES.get(dice.state, '')}".strip()
+                )
+                # Which of the two is empty is told by the tooltip: a tile has room for one word.
+                name.setText(names[place] if dice.state == "ok" else f"{names[place]}, empty")
         self._groups = [regions, labels]
         titles = ["Regions: " + ", ".join(regions), "Labels: " + ", ".join(labels)]
         if [self._group.itemText(i) for i in range(self._group.count())] != titles:

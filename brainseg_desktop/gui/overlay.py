@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainterPath
 
-from brainseg_desktop.core.labels import TISSUE_COLOURS, Region, Tissue
+from brainseg_desktop.core.labels import TISSUE_COLOURS, Tissue
 from brainseg_desktop.gui.plane import Plane, picture
+from brainseg_desktop.services.compare import AGREED, EXTRA, MISSED
 
 Colour = tuple[int, int, int]
 
-# The difference overlay: agreed, missed (only in the reference), extra (only in the mask).
-AGREED, MISSED, EXTRA = 1, 2, 3
 DIFFERENCE_COLOURS: dict[int, Colour] = {AGREED: (160, 160, 160), MISSED: (0, 114, 178), EXTRA: (230, 159, 0)}
 
 
@@ -41,15 +40,6 @@ def tissue_colours(hidden: Iterable[Tissue] = ()) -> dict[int, Colour]:
     """Colours of all tissues but the hidden ones."""
     hide = set(hidden)
     return {int(t): c for t, c in TISSUE_COLOURS.items() if t not in hide}
-
-
-def difference(reference: NDArray[np.uint8], mask: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
-    """Where two label pictures of one shape agree and differ about a region."""
-    table = np.zeros(256, dtype=np.uint8)
-    table[[int(t) for t in region.tissues]] = 1
-    in_reference, in_mask = table[reference], table[mask]
-    codes = np.array([0, EXTRA, MISSED, AGREED], dtype=np.uint8)
-    return np.asarray(codes[in_reference * 2 + in_mask])
 
 
 @dataclass(slots=True)

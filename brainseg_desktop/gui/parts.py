@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 
 def heading(text: str) -> QLabel:
@@ -38,16 +38,6 @@ def swatch(colour: tuple[int, int, int], *, hidden: bool = False) -> QIcon:
     # Qt would tint it in a selected row, and a tinted colour is another label's.
     icon.addPixmap(pixmap, QIcon.Mode.Selected)
     return icon
-
-
-def column(*widgets: QWidget, spacing: int = 6) -> QVBoxLayout:
-    """Widgets under each other."""
-    layout = QVBoxLayout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(spacing)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return layout
 
 
 class LabelledSlider(QWidget):

@@ -59,9 +59,9 @@ class Recovering(QObject):
         # "later", or the dialog closed: all of it is offered again at the next start.
 
     def _restore(self, found: Recoverable) -> None:
-        try:
-            files = case_files(found)
-        except UserError as error:
-            self._desk.complain(error)
-            return
-        self._opener.open_found(files, found)
+        # Looks at the disk, perhaps a slow share: not on the window's thread.
+        self._desk.jobs.free(
+            lambda: case_files(found),
+            lambda files: self._opener.open_found(files, found),
+            self._desk.complain,
+        )

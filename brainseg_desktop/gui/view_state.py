@@ -17,12 +17,12 @@ from brainseg_desktop.core.volume import Sequence, Volume, background_value, def
 from brainseg_desktop.gui.overlay import (
     DIFFERENCE_COLOURS,
     MaskPicture,
-    difference,
     label_picture,
     render,
     tissue_colours,
 )
 from brainseg_desktop.gui.plane import Camera, Plane
+from brainseg_desktop.services.compare import difference_map
 
 MIN_BRUSH_MM, MAX_BRUSH_MM = 1.0, 80.0
 MIN_ZOOM, MAX_ZOOM = 0.5, 40.0
@@ -266,7 +266,7 @@ class ViewState(QObject):
         labels = label_picture(self.rating.label_map.array, plane, index)
         if self.overlay is OverlayKind.DIFFERENCE and self.reference is not None:
             reference = label_picture(self.reference.label_map.array, plane, index)
-            codes = difference(reference, labels, self.region)
+            codes = difference_map(reference, labels, self.region)
             return render(
                 codes, DIFFERENCE_COLOURS, self.opacity, fill=not self.outline_only, outline=self.outline_only
             )

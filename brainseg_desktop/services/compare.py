@@ -240,23 +240,6 @@ def _with_outlines(
 NOTHING, AGREED, MISSED, EXTRA = 0, 1, 2, 3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DifferenceMap:
-    """Where two masks agree and differ.
-
-    Parameters
-    ----------
-    codes : (X, Y, Z) array of uint8
-        0 none, 1 agreed, 2 missed (only in the reference), 3 extra (only in the mask).
-    agreed_ml, missed_ml, extra_ml : Score
-    """
-
-    codes: NDArray[np.uint8]
-    agreed_ml: Score
-    missed_ml: Score
-    extra_ml: Score
-
-
 def difference_map(reference: Labels, mask: Labels, region: Region) -> NDArray[np.uint8]:
     """Codes of agreement for the overlay: 0 none, 1 agreed, 2 missed, 3 extra; any shape, so a slice too.
 
@@ -277,15 +260,3 @@ def difference_map(reference: Labels, mask: Labels, region: Region) -> NDArray[n
     where = Box.of((reference | mask) != 0).slices
     codes[where] = by_pair[joint_codes(reference[where], mask[where])]
     return codes
-
-
-def difference(reference: Labels, mask: Labels, region: Region, grid: Grid) -> DifferenceMap:
-    """The difference map of a whole case with its volumes."""
-    codes = difference_map(reference, mask, region)
-
-    def volume(code: int) -> Score:
-        if not grid.spacing_known:
-            return Score(None, "no_spacing", "mL")
-        return Score(int(np.count_nonzero(codes == code)) * grid.voxel_volume_ml, "ok", "mL")
-
-    return DifferenceMap(codes, volume(AGREED), volume(MISSED), volume(EXTRA))

@@ -38,7 +38,7 @@ class OpenedCase:
         Remarks (not errors): how a label scheme was recognised, voxels that were not finite, ...
     problems : tuple of UserError
         Masks that could not be taken; ``scheme_ambiguous`` carries ``path`` and ``candidates``, so that the
-        user can be asked and `add_mask` called.
+        user can be asked and `read_rating` called.
     """
 
     case: Case
@@ -118,15 +118,6 @@ def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:
     if path.is_dir():
         return tiff.read_masks(path)
     return nifti.read_mask(path, scheme)
-
-
-def add_mask(
-    case: Case, path: Path, scheme: LabelScheme | None = None, name: str | None = None
-) -> tuple[Rating, UserError]:
-    """Read a mask and add it to a case; see `read_rating`."""
-    rating, why = read_rating(case, path, scheme, name)
-    case.ratings.append(rating)
-    return rating, why
 
 
 def read_rating(

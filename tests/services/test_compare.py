@@ -15,7 +15,7 @@ from brainseg_desktop.core.labels import ET, REGIONS, TC, WT, Tissue
 from brainseg_desktop.core.lesions import lesion_wise
 from brainseg_desktop.core.metrics import confusion, joint_histogram
 from brainseg_desktop.core.surface import surface_distances
-from brainseg_desktop.services.compare import DEFINITIONS, compare, difference, difference_map
+from brainseg_desktop.services.compare import DEFINITIONS, compare, difference_map
 from brainseg_desktop.services.live_agreement import LiveAgreement
 
 TISSUES = (Tissue.NECROSIS, Tissue.OEDEMA, Tissue.ENHANCING)
@@ -132,14 +132,6 @@ def test_the_difference_map_follows_the_masks(reference, mask):
         a, b = region.mask(reference), region.mask(mask)
         expected = np.select([a & b, a & ~b, ~a & b], [1, 2, 3], 0)
         np.testing.assert_array_equal(difference_map(reference, mask, region), expected)
-
-
-def test_difference_volumes():
-    found = difference(tumour(), tumour(2), WT, GRID)
-    assert found.agreed_ml.value == pytest.approx(8 * 10 * 8 * 2 / 1000)
-    assert found.missed_ml.value == found.extra_ml.value == pytest.approx(2 * 10 * 8 * 2 / 1000)
-    nominal = Grid(SHAPE, np.eye(4), spacing_known=False)
-    assert difference(tumour(), tumour(), WT, nominal).agreed_ml.state == "no_spacing"
 
 
 boxes = st.tuples(*[st.integers(0, n - 1) for n in SHAPE]).flatmap(

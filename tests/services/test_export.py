@@ -115,7 +115,7 @@ def test_own_export_may_be_written_again(case, tmp_path):
     reader = opening.new_rating(case, "Reader")
     out = tmp_path / "own.nii.gz"
     export.export_rating(case, reader, out)
-    again, _ = opening.add_mask(case, out)
+    again, _ = opening.read_rating(case, out)
     assert (again.rater, again.kind) == ("Reader", RaterKind.HUMAN)
     export.export_rating(case, again, out)
 
@@ -207,7 +207,7 @@ def test_slices_become_masks_as_they_were(slices, tmp_path):
 def test_slices_as_nifti(slices, tmp_path):
     out = tmp_path / "m.nii.gz"
     export.export_rating(slices, slices.ratings[0], out)
-    rating, _ = opening.add_mask(slices, out)
+    rating, _ = opening.read_rating(slices, out)
     np.testing.assert_array_equal(rating.label_map.array, slices.ratings[0].label_map.array)
 
 

@@ -99,15 +99,15 @@ def test_a_bad_mask_costs_no_images(tmp_path):
     assert [p.code for p in opened(folder).problems] == ["file_truncated"]
 
 
-def test_an_ambiguous_mask_is_asked_and_then_added(tmp_path):
+def test_an_ambiguous_mask_is_asked_and_then_read(tmp_path):
     folder = make_case(tmp_path, name="patient", values=(1, 2, 4))
     result = opened(folder)
     (problem,) = result.problems
     assert problem.code == "scheme_ambiguous"
-    rating, why = opening.add_mask(result.case, problem.params["path"], scheme_named("brats2024"))
+    rating, why = opening.read_rating(result.case, problem.params["path"], scheme_named("brats2024"))
     assert (rating.rater, why.code) == ("Reference", "scheme_given")
     assert Tissue.CAVITY in rating.label_map.array
-    assert result.case.ratings == [rating]
+    assert result.case.ratings == []
     assert opened(folder, scheme=scheme_named("brats2021")).case.ratings[0].scheme.name == "brats2021"
 
 

@@ -13,21 +13,35 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.inference.preprocess import CHANNELS, CLIP, KINDS
-from brainseg_desktop.training.datasets import TrainingExam
+from brainseg_desktop.inference.preparation import Preparation
+from brainseg_desktop.inference.preprocess import CLIP
+from brainseg_desktop.training.exams import PreparedExam
 
-FLAIR = CHANNELS.index(Sequence.FLAIR)
+# Lengths below are network pixels of `SPACING_MM`, brightness is in deviations of the tissue.
+SPACING_MM = 1.5
 SKULL_DEPTHS = range(4, 13)
 SMALLEST_BRAIN = 600
 
 
-def strip_exam(exam: TrainingExam) -> TrainingExam | None:
+def can_strip(preparation: Preparation) -> bool:
+    """Whether exams prepared so can be stripped: the rule knows FLAIR on one scale of size and brightness."""
+    return (
+        Sequence.FLAIR.value in preparation.channels
+        and preparation.normalise == "tissue"
+        and preparation.spacing_mm == SPACING_MM
+        and preparation.size is None
+    )
+
+
+def strip_exam(exam: PreparedExam, preparation: Preparation) -> PreparedExam | None:
     """The exam with all but its brain set to background, slices that show little brain left out.
 
-    Returns None if fewer than five slices remain.
+    Returns None if fewer than five slices remain, or if it has no FLAIR.
     """
-    flair = exam.slices[:, FLAIR].astype(np.float32)
-    masks = [brain_mask(image) for image in flair]
+    channel = preparation.channels.index(Sequence.FLAIR.value)
+    if not exam.present[channel]:
+        return None
+    masks = [brain_mask(image) for image in exam.slices[:, channel].astype(np.float32)]
     # The face is left out: below the middle of the head this simple rule does not find the brain.
     kept = [z for z in range(int(0.4 * len(masks)), len(masks)) if masks[z].sum() >= SMALLEST_BRAIN]
     if len(kept) < 5:
@@ -40,9 +54,10 @@ def strip_exam(exam: TrainingExam) -> TrainingExam | None:
     return dataclasses.replace(
         exam,
         name=exam.name + " stripped",
-        kind=KINDS.index("skull_stripped"),
+        kind="skull_stripped",
         slices=slices.astype(np.float16),
-        regions=exam.regions[kept] * brain[:, None].astype(np.uint8),
+        targets=exam.targets[kept] * brain[:, None].astype(np.uint8),
+        kept=exam.kept[kept],
     )
 
 

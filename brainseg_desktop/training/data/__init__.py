@@ -1,0 +1,1 @@
+"""Where the training data comes from, what it is like, and how it becomes network slices. Needs no torch."""

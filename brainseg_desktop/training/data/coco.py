@@ -1,0 +1,209 @@
+"""Pictures with COCO segmentation JSON: polygons, run lengths plain and packed, crowds.
+
+A pixel (row, column) covers ``[column, column + 1) x [row, row + 1)`` of the plane that polygons are drawn
+in, and belongs to a polygon if its centre does (even-odd rule, an edge counts to the right and below). Of one
+annotation and of one picture the union is taken; a crowd is a region like any other here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg_desktop.training.config import SourceConfig
+from brainseg_desktop.training.data.entries import Entry, files_identity
+from brainseg_desktop.training.data.pictures import SUFFIXES, picture_exam, read_grey
+from brainseg_desktop.training.exams import Exam, Problem
+
+ANNOTATIONS = "_annotations.coco.json"
+# Roboflow names copies of picture 63 so: 63_jpg.rf.13454b0a33fb53c0cc68d81c5f19b7d2.jpg
+COPY = re.compile(r"^(.+?)_(?:jpe?g|png|bmp|tiff?)\.rf\.[0-9a-f]+\.\w+$", re.IGNORECASE)
+# No picture of an exam is larger; what claims to be is a broken file.
+LARGEST_SIDE = 20_000
+
+
+def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list[Entry]:
+    """The pictures of a COCO file; one without annotations is a picture without tumour."""
+    file = path / ANNOTATIONS if path.is_dir() else path
+    folder = file.parent
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        categories = {c["id"] for c in content["categories"]}
+        images = {
+            i["id"]: (str(i["file_name"]), int(i["height"]), int(i["width"])) for i in content["images"]
+        }
+        annotations = [dict(a) for a in content["annotations"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problems.append(Problem("source_unreadable", file.name, f"{type(error).__name__}: {error}"))
+        return []
+    by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for annotation in annotations:
+        label = f"{file.name} annotation {annotation.get('id')}"
+        if annotation.get("image_id") not in images:
+            problems.append(Problem("mask_without_image", label, f"image {annotation.get('image_id')}"))
+        elif annotation.get("category_id") not in categories:
+            told = f"category {annotation.get('category_id')} is not listed"
+            problems.append(Problem("class_id_unknown", label, told))
+        else:
+            by_image[annotation["image_id"]].append(annotation)
+    listed = {name for name, _, _ in images.values()}
+    for picture in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+        if picture.name not in listed:
+            problems.append(Problem("image_without_mask", picture.name, "not listed in the annotations"))
+    entries = []
+    for key, (name, height, width) in images.items():
+        picture = folder / name
+        # The name comes out of a file: it must not lead anywhere else.
+        if not picture.resolve().is_relative_to(folder.resolve()) or not picture.is_file():
+            problems.append(Problem("mask_without_image", name))
+            continue
+        patient = picture_of(name)
+        drawn = by_image[key]
+        read = partial(_read, name, patient, picture, (height, width), drawn, source.coding)
+        digest = hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
+        identity = f"{files_identity([picture])}\n{height}x{width}\n{digest}"
+        entries.append(Entry(name, patient, "coco", 1, read, identity))
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def picture_of(file_name: str) -> str:
+    """The picture that a file is a copy of.
+
+    Examples
+    --------
+    >>> picture_of("108_jpg.rf.2c53ba1aa2b993e99e9e498477057100.jpg"), picture_of("scan7.png")
+    ('108', 'scan7')
+    """
+    match = COPY.match(file_name)
+    return match[1] if match else Path(file_name).stem
+
+
+def annotation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
+    """The pixels of one annotation.
+
+    Parameters
+    ----------
+    segmentation : list of polygons ``[x0, y0, x1, y1, ...]``, or ``{"size": [h, w], "counts": ...}`` with a
+        list of run lengths or the packed string.
+
+    Returns
+    -------
+    (height, width) array
+
+    Raises
+    ------
+    ValueError
+        What is wrong with it.
+    """
+    if isinstance(segmentation, dict):
+        if list(segmentation.get("size", ())) != [height, width]:
+            raise ValueError(f"run lengths for {segmentation.get('size')}, picture {[height, width]}")
+        counts = segmentation.get("counts", ())
+        return run_mask(unpack_counts(counts) if isinstance(counts, str) else list(counts), height, width)
+    if not isinstance(segmentation, list) or not segmentation:
+        raise ValueError("no segmentation")
+    mask = np.zeros((height, width), bool)
+    for polygon in segmentation:
+        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+            raise ValueError("a polygon needs three corners or more")
+        mask |= polygon_mask(np.array(polygon, np.float64).reshape(-1, 2), height, width)
+    return mask
+
+
+def polygon_mask(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
+    """The pixels whose centres lie in a polygon.
+
+    Parameters
+    ----------
+    corners : (n, 2) array
+        x (column) and y (row).
+    """
+    if not np.isfinite(corners).all():
+        raise ValueError("a corner is not a number")
+    mask = np.zeros((height, width), bool)
+    (x0, y0), (x1, y1) = corners.T, np.roll(corners, -1, axis=0).T
+    first = max(int(np.floor(corners[:, 1].min())), 0)
+    last = min(int(np.ceil(corners[:, 1].max())), height)
+    for row in range(first, last):
+        y = row + 0.5
+        crossed = (y0 <= y) != (y1 <= y)
+        x = x0[crossed] + (y - y0[crossed]) / (y1[crossed] - y0[crossed]) * (x1[crossed] - x0[crossed])
+        bounds = np.clip(np.ceil(np.sort(x) - 0.5), 0, width).astype(int)
+        for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
+            mask[row, start:stop] = True
+    return mask
+
+
+def run_mask(counts: list[int], height: int, width: int) -> NDArray[np.bool_]:
+    """The mask of run lengths: column after column, background first."""
+    if any(not isinstance(n, int) or n < 0 for n in counts) or sum(counts) != height * width:
+        raise ValueError(f"run lengths do not add up to {height} x {width}")
+    values = np.arange(len(counts)) % 2 == 1
+    return np.repeat(values, counts).reshape(width, height).T
+
+
+def unpack_counts(packed: str) -> list[int]:
+    """Run lengths out of COCO's packed string.
+
+    Each number is cut into groups of five bits, lowest first, with a bit for "more follows" and 48 added;
+    from the fourth run on only the difference to the run before last is written (``rleToString`` of the COCO
+    API).
+
+    Examples
+    --------
+    >>> unpack_counts("0141N0003")
+    [0, 1, 4, 2, 2, 2, 2, 2, 5]
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for character in packed:
+        group = ord(character) - 48
+        if not 0 <= group < 64 or shift > 60:
+            raise ValueError("packed run lengths hold a foreign character")
+        value |= (group & 0x1F) << shift
+        shift += 5
+        if group & 0x20:
+            continue
+        if group & 0x10:
+            value -= 1 << shift
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value = shift = 0
+    if shift:
+        raise ValueError("packed run lengths end early")
+    return counts
+
+
+def _read(
+    name: str,
+    patient: str,
+    picture: Path,
+    size: tuple[int, int],
+    annotations: list[dict[str, Any]],
+    coding: str,
+    problems: list[Problem],
+) -> Exam | None:
+    try:
+        image = read_grey(picture)
+    except Exception as error:  # the decoders raise whatever they like on damaged data
+        problems.append(Problem("slice_corrupt", name, str(error) or type(error).__name__))
+        return None
+    if image.shape != size or max(size) > LARGEST_SIDE:
+        problems.append(Problem("sizes_differ", name, f"picture {image.shape}, annotations {size}"))
+        return None
+    mask = np.zeros(size, bool)
+    for annotation in annotations:
+        try:
+            mask |= annotation_mask(annotation.get("segmentation"), *size)
+        except (ValueError, TypeError) as error:
+            problems.append(
+                Problem("annotation_broken", f"{name} annotation {annotation.get('id')}", str(error))
+            )
+    return picture_exam(name, patient, "coco", image, mask.astype(np.uint8), coding)

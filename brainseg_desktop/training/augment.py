@@ -1,114 +1,245 @@
-"""Augmentation of a batch of network slices, on tensors, seeded by the generator that is passed in."""
+"""Augmentation of a batch of network slices, on tensors, seeded by the generator that is passed in.
+
+All neighbours of a slice (2.5-D) or all slices of a block (3-D) are moved and shaded alike: a sample's
+channels are K times the C sequences, slice by slice. What has strength 0 costs nothing.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.inference.preprocess import CHANNELS, CLIP
+from brainseg_desktop.inference.preparation import Preparation
+from brainseg_desktop.inference.preprocess import CLIP
 from brainseg_desktop.training.config import AugmentConfig
 
-FLAIR = CHANNELS.index(Sequence.FLAIR)
+# Grey values of the network slices. Those of "zscore" have no bounds; nearly all lie between these.
+RANGES = {"tissue": CLIP, "zscore": CLIP, "minmax": (0.0, 1.0)}
+# Share of the slices that get a bias field, and that get noise.
+OFTEN = 0.4
+BIAS_KNOTS = 4
+# Distance of the knots of the elastic displacement.
+ELASTIC_KNOT = 24
+# Pixels by which a pasted tumour takes its surroundings along, at most.
+MIX_MARGIN = 6
 
 
-def augment(
-    images: Tensor,
-    regions: Tensor,
-    present: Tensor,
-    patch: tuple[int, int],
-    config: AugmentConfig,
-    generator: Generator,
-) -> tuple[Tensor, Tensor]:
-    """A turned, scaled, flipped and re-shaded patch of each slice.
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Slices, or blocks of them, on one canvas.
 
     Parameters
     ----------
-    images : (N, C, H, W)
-    regions : (N, R, H, W)
+    images : (N, K * C, H, W) float32
+    targets : (N, T, H, W) float32
         0 or 1.
     present : (N, C) bool
-        A missing sequence stays all zero.
-    patch : (int, int)
-        Size of the result.
+        A missing sequence is all zero, and stays so.
+    taught : (N, R) float32
+    kinds : (N,) int
+        Samples of one number may lend each other tumours.
+    sizes : (N, 2) int
+        Rows and columns of each slice, in the middle of the canvas.
+    """
+
+    images: Tensor
+    targets: Tensor
+    present: Tensor
+    taught: Tensor
+    kinds: Tensor
+    sizes: Tensor
+
+
+def augment(
+    samples: Samples,
+    patch: tuple[int, int] | None,
+    preparation: Preparation,
+    config: AugmentConfig,
+    generator: Generator,
+) -> tuple[Tensor, Tensor]:
+    """Turned, scaled, flipped and re-shaded patches.
+
+    Parameters
+    ----------
+    patch : (int, int) or None
+        Size of the result; None for the canvas.
 
     Returns
     -------
-    images : (N, C, *patch)
-    regions : (N, R, *patch)
+    images : (N, K * C, *patch)
+    targets : (N, T, *patch)
     """
-    images, regions = move(images, regions, patch, config, generator)
-    images = shade(images, config, generator)
-    images = blur(images, config, generator)
-    kept = drop_sequences(present, config, generator)
-    return images * kept[:, :, None, None].to(images.dtype), regions
+    images, targets = mix(samples, config.mix, generator)
+    images, targets = move(images, targets, samples.sizes, patch, config, generator)
+    sequences = samples.present.shape[1]
+    images = shade(images, sequences, RANGES[preparation.normalise], config, generator)
+    if preparation.normalise != "zscore":
+        images.clamp_(*RANGES[preparation.normalise])
+    kept = drop_sequences(samples.present, preparation.channels, config, generator)
+    return images.mul_(_each(kept.to(images.dtype), images)), targets
+
+
+def mix(samples: Samples, chance: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Tumours of other slices of the batch, with a margin, pasted in (Zhang et al., "CarveMix", MICCAI 2021).
+
+    Both slices are of one kind and have the same sequences and known targets; image and targets go together.
+    """
+    images, targets = samples.images, samples.targets
+    if chance == 0 or len(images) == 1:
+        return images, targets
+    n = len(images)
+    wanted = torch.rand(n, generator=generator) < chance
+    donors = (torch.arange(n) + torch.randint(1, n, (n,), generator=generator)) % n
+    margins = torch.randint(0, MIX_MARGIN + 1, (n,), generator=generator)
+    mixed, mixed_targets = images.clone(), targets.clone()
+    for i in torch.nonzero(wanted).flatten().tolist():
+        j = int(donors[i])
+        alike = (
+            samples.kinds[i] == samples.kinds[j]
+            and torch.equal(samples.present[i], samples.present[j])
+            and torch.equal(samples.taught[i], samples.taught[j])
+        )
+        if not alike or not bool(targets[j].any()):
+            continue
+        tumour = targets[j].amax(dim=0)[None, None]
+        margin = int(margins[i])
+        carved = functional.max_pool2d(tumour, 2 * margin + 1, stride=1, padding=margin)[0] > 0
+        mixed[i] = torch.where(carved, images[j], images[i])
+        mixed_targets[i] = torch.where(carved, targets[j], targets[i])
+    return mixed, mixed_targets
 
 
 def move(
-    images: Tensor, regions: Tensor, patch: tuple[int, int], config: AugmentConfig, generator: Generator
+    images: Tensor,
+    targets: Tensor,
+    sizes: Tensor,
+    patch: tuple[int, int] | None,
+    config: AugmentConfig,
+    generator: Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Flip left to right, rotate, scale and shift, in one resampling."""
-    n, _, height, width = images.shape
+    """Flip, turn, scale, shift, bend and crop in one resampling; beyond the edge the edge is repeated.
+
+    The patch lies anywhere within the slice, or around it where it is the larger one.
+    """
+    n, channels, height, width = images.shape
+    geometry = (config.flip, config.flip_rows, config.quarter_turns, config.rotation, config.scale)
+    if not any((*geometry, config.shift, config.elastic)) and patch in (None, (height, width)):
+        return images, targets
+    patch = patch or (height, width)
+    room = (sizes - torch.tensor(patch)).clamp(min=0) / 2
+    centre = _uniform((n, 2), 1.0, generator) * room + _uniform((n, 2), config.shift, generator)
+    # Places are (row, column) offsets in pixels from the centre of the canvas.
+    rows = torch.arange(patch[0]) - (patch[0] - 1) / 2
+    columns = torch.arange(patch[1]) - (patch[1] - 1) / 2
+    places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)
+    turned = places.reshape(1, -1, 2) @ _matrices(n, config, generator).transpose(1, 2)
+    turned = turned.reshape(n, *patch, 2) + centre[:, None, None]
+    if config.elastic:
+        turned = turned + config.elastic * displacement(n, patch, generator)
+    grid = (turned * torch.tensor([2 / height, 2 / width])).flip(-1)
+    both = torch.cat([images, targets], dim=1)
+    both = functional.grid_sample(both, grid, padding_mode="border", align_corners=False)
+    return both[:, :channels], (both[:, channels:] >= 0.5).to(targets.dtype)
+
+
+def _matrices(n: int, config: AugmentConfig, generator: Generator) -> Tensor:
+    """(n, 2, 2): from places of the patch to places of the slice."""
     angle = torch.randn(n, generator=generator).clamp(-2, 2) * math.radians(config.rotation) / 2
+    turns = torch.randint(1, 4, (n,), generator=generator)
+    angle = angle + turns * (math.pi / 2) * (torch.rand(n, generator=generator) < config.quarter_turns)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], dim=1)
     scale = torch.exp(
         _uniform((n, 1), config.scale, generator) + _uniform((n, 2), config.scale / 4, generator)
     )
-    flip = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
-    shift = _uniform((n, 2), config.shift, generator)
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    # Rows of `grid` are (y, x) offsets in pixels from the centre of the slice.
-    y = torch.arange(patch[0]) - (patch[0] - 1) / 2
-    x = torch.arange(patch[1]) - (patch[1] - 1) / 2
-    y, x = torch.meshgrid(y, x, indexing="ij")
-    y = y[None] * scale[:, :1, None] * flip[:, None, None]
-    x = x[None] * scale[:, 1:, None]
-    rows = cos[:, None, None] * y - sin[:, None, None] * x + shift[:, :1, None]
-    columns = sin[:, None, None] * y + cos[:, None, None] * x + shift[:, 1:, None]
-    grid = torch.stack([columns * 2 / width, rows * 2 / height], dim=-1)
-    moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    masks = functional.grid_sample(regions, grid, padding_mode="zeros", align_corners=False)
-    return moved, (masks >= 0.5).to(regions.dtype)
+    flipped = torch.rand((n, 2), generator=generator) < torch.tensor([config.flip, config.flip_rows])
+    return rotation * torch.where(flipped, -scale, scale)[:, None, :]
 
 
-def shade(images: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
-    """Gamma, contrast, brightness, a smooth bias field and noise, each sequence on its own."""
-    n, c, height, width = images.shape
-    low, high = CLIP
-    unit = ((images - low) / (high - low)).clamp(0, 1)
-    gamma = torch.exp(_uniform((n, c, 1, 1), config.gamma, generator))
-    images = unit.pow(gamma) * (high - low) + low
-    images = images * torch.exp(_uniform((n, c, 1, 1), config.contrast, generator))
-    images = images + _uniform((n, c, 1, 1), config.brightness, generator)
-    strength = config.bias * (torch.rand((n, 1, 1, 1), generator=generator) < 0.4)
-    coarse = torch.randn((n, c, 4, 4), generator=generator) * strength
-    field = functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)
-    images = images + field * (images - low) / (high - low) * 3
-    strength = config.noise * torch.rand((n, c, 1, 1), generator=generator)
-    strength = strength * (torch.rand((n, 1, 1, 1), generator=generator) < 0.4)
-    images = images + torch.randn(images.shape, generator=generator) * strength
-    return images.clamp(low, high)
+def displacement(n: int, patch: tuple[int, int], generator: Generator) -> Tensor:
+    """Smooth random fields (n, *patch, 2) with mean square length 1."""
+    knots = tuple(side // ELASTIC_KNOT + 3 for side in patch)
+    fields = smooth(torch.randn((n, 2, *knots), generator=generator), patch)
+    length = fields.square().sum(dim=1, keepdim=True).mean(dim=(2, 3), keepdim=True).sqrt()
+    return (fields / length).permute(0, 2, 3, 1)
 
 
-def blur(images: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
+def smooth(knots: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bicubic interpolation of (..., h, w) to a size, as two small matrix products: several times as fast."""
+    rows, columns = (_cubic(k, side) for k, side in zip(knots.shape[-2:], size, strict=True))
+    return rows @ knots @ columns.T
+
+
+def _cubic(knots: int, side: int) -> Tensor:
+    """Weights (side, knots) of a cubic interpolation."""
+    unit = torch.eye(knots)[None, None]
+    return functional.interpolate(unit, (side, knots), mode="bicubic", align_corners=False)[0, 0]
+
+
+def shade(
+    images: Tensor, sequences: int, bounds: tuple[float, float], config: AugmentConfig, generator: Generator
+) -> Tensor:
+    """Gamma, contrast, brightness, a smooth bias field, noise and blur, each sequence on its own.
+
+    Brightness and noise are given for grey values that span 10, as those of ``tissue`` do.
+    """
+    n, _, height, width = images.shape
+    low, high = bounds
+    span = high - low
+    # One copy, changed in place: most of the time goes into memory.
+    images = images.clone()
+    if config.gamma:
+        unit = (images - low).div_(span).clamp_(0, 1)
+        gamma = torch.exp(_uniform((n, sequences), config.gamma, generator))
+        images += unit.pow(_each(gamma, images)).sub_(unit).mul_(span)
+    if config.contrast:
+        images *= _each(torch.exp(_uniform((n, sequences), config.contrast, generator)), images)
+    if config.brightness:
+        images += _each(_uniform((n, sequences), config.brightness * span / 10, generator), images)
+    if config.bias:
+        chosen = torch.rand(n, generator=generator) < OFTEN
+        knots = torch.randn((int(chosen.sum()), sequences, BIAS_KNOTS, BIAS_KNOTS), generator=generator)
+        field = smooth(knots * (0.3 * config.bias), (height, width))
+        images[chosen] += _over_slices(field, images) * (images[chosen] - low)
+    if config.noise:
+        chosen = torch.rand(n, generator=generator) < OFTEN
+        noise = torch.randn((int(chosen.sum()), *images.shape[1:]), generator=generator)
+        strength = torch.rand((len(noise), sequences), generator=generator) * (config.noise * span / 10)
+        images[chosen] += noise.mul_(_each(strength, images))
+    if config.blur:
+        chosen = torch.rand(n, generator=generator) < config.blur
+        images[chosen] = blur(images[chosen], generator)
+    return images
+
+
+def blur(images: Tensor, generator: Generator) -> Tensor:
     """A 3x3 mean mixed in, for thick slices and low resolution."""
-    n = images.shape[0]
-    amount = torch.rand((n, 1, 1, 1), generator=generator)
-    amount = amount * (torch.rand((n, 1, 1, 1), generator=generator) < config.blur)
-    if not bool(amount.any()):
-        return images
-    smooth = functional.avg_pool2d(functional.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    return torch.lerp(images, smooth, amount)
+    amount = torch.rand((len(images), 1, 1, 1), generator=generator)
+    around = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    return torch.lerp(images, functional.avg_pool2d(around, 3, stride=1), amount)
 
 
-def drop_sequences(present: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
+def drop_sequences(
+    present: Tensor, channels: tuple[str, ...], config: AugmentConfig, generator: Generator
+) -> Tensor:
     """Which of the present sequences are kept, (N, C) bool; at least one of each slice's."""
-    chance = torch.full((present.shape[1],), config.drop)
-    chance[FLAIR] = config.drop_flair
+    chance = torch.tensor([config.drop_flair if name == "FLAIR" else config.drop for name in channels])
     kept = present & (torch.rand(present.shape, generator=generator) >= chance)
     return torch.where(kept.any(dim=1, keepdim=True), kept, present)
+
+
+def _each(values: Tensor, images: Tensor) -> Tensor:
+    """A number for each sequence (N, C) beside images (N, K * C, H, W)."""
+    return _over_slices(values[:, :, None, None], images)
+
+
+def _over_slices(values: Tensor, images: Tensor) -> Tensor:
+    """(N, C, ...) repeated for the K slices of images (N, K * C, H, W)."""
+    return values.repeat(1, images.shape[1] // values.shape[1], 1, 1)
 
 
 def _uniform(shape: tuple[int, ...], bound: float, generator: Generator) -> Tensor:

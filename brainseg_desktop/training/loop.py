@@ -1,188 +1,287 @@
-"""The training run: read, learn, check, keep. Interrupted, it goes on from the last checkpoint."""
+"""The training run: learn, check, keep. Interrupted, it goes on from the last checkpoint.
+
+The weights of a resumed run are those of an unbroken one, bit for bit: a checkpoint holds all that changes,
+and a batch follows from the seed and the number of its step.
+"""
 
 from __future__ import annotations
 
-import logging
+import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import torch
-from torch import Tensor
+from torch import nn
 
-from brainseg_desktop.training.architectures.unet import UNet, count_parameters
-from brainseg_desktop.training.batches import Batch, BatchSource
-from brainseg_desktop.training.checkpoint import State, load_checkpoint, save_checkpoint
-from brainseg_desktop.training.config import Recipe, ScheduleConfig, read_recipe
-from brainseg_desktop.training.datasets import WHOLE_HEAD, TrainingExam, find_exams, prepare_exam
-from brainseg_desktop.training.losses import region_loss
-from brainseg_desktop.training.publish import publish
-from brainseg_desktop.training.stripping import strip_exam
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.training.architectures import build_network, count_parameters
+from brainseg_desktop.training.batches import BatchSource, prefetched
+from brainseg_desktop.training.checkpoint import (
+    EpochRecord,
+    Progress,
+    State,
+    load_checkpoint,
+    save_checkpoint,
+    write_history,
+)
+from brainseg_desktop.training.config import Recipe
+from brainseg_desktop.training.data.loading import Dataset
+from brainseg_desktop.training.learning import Course, Tell, build_optimizer, learn, sharing
+from brainseg_desktop.training.losses import build_loss
+from brainseg_desktop.training.ranks import joined
+from brainseg_desktop.training.start import load_start
+from brainseg_desktop.training.targets import output_count
+from brainseg_desktop.training.validation import METRICS, validate
 
-log = logging.getLogger(__name__)
+__all__ = ["EpochRecord", "TrainResult", "train"]
 
-ProgressCallback = Callable[[int, int, str], None]
+STEPS_BETWEEN_NEWS = 50
 
 
-def train(recipe_path: Path, *, resume: bool = False, progress: ProgressCallback | None = None) -> Path:
-    """Train the network of a recipe, then write and score its model folder.
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainResult:
+    """A trained network.
 
     Parameters
     ----------
-    recipe_path : Path
-    resume : bool
-        Go on from the checkpoint in the recipe's work folder.
-    progress : callable, optional
-        Called with the step, the number of steps and one line of text.
-
-    Returns
-    -------
-    Path
-        The model's folder.
+    network : nn.Module
+        With the best weights (`ScheduleConfig.early_stop`), else the averaged ones (`ScheduleConfig.ema`),
+        else the last.
+    history : tuple of EpochRecord
+    steps : int
+        Optimizer steps.
+    seconds : float
+    stopped_because : str
+        ``"finished"``, ``"early_stop"`` or ``"minutes"``.
     """
-    recipe = read_recipe(recipe_path)
-    work = Path(recipe.work)
-    tell = progress or (lambda step, steps, text: log.info("%d/%d %s", step, steps, text))
+
+    network: nn.Module
+    history: tuple[EpochRecord, ...]
+    steps: int
+    seconds: float
+    stopped_because: str
+
+
+def train(recipe: Recipe, dataset: Dataset, *, resume: bool = False, tell: Tell) -> TrainResult:
+    """Train the network of a recipe. Checkpoints and the history lie in the recipe's work folder.
+
+    Under torchrun each process learns from its part of every batch; the first one measures and writes.
+
+    Parameters
+    ----------
+    resume : bool
+        Go on from the checkpoint in the work folder.
+    tell : callable
+        Called with lines on the progress.
+
+    Raises
+    ------
+    UserError
+        ``training_diverged`` (param ``step``), whereupon the last checkpoint is still good;
+        ``network_unfit``, ``cuda_missing``; those of `BatchSource`, `load_checkpoint` and `load_start`.
+    """
     torch.set_num_threads(recipe.schedule.threads)
+    with joined(recipe.schedule.device) as ranks, flushed_denormals():
+        tell = tell if ranks.first else _silent
+        source = BatchSource(dataset.train, dataset.stripped, recipe, ranks.rank, ranks.size)
+        state = start_state(recipe, ranks.device, tell, fresh=not resume)
+        if resume:
+            load_checkpoint(state, Path(recipe.work))
+            tell(f"Resumed at step {state.progress.step}.")
+        course = Course(
+            recipe=recipe,
+            ranks=ranks,
+            source=source,
+            validation=dataset.validation,
+            loss=build_loss(recipe.loss),
+            forward=sharing(state.network, ranks),
+            steps=recipe.schedule.steps or recipe.schedule.epochs * source.steps_per_epoch,
+            tell=tell,
+        )
+        tell(
+            f"{recipe.network.name}: {count_parameters(state.network):,} parameters, "
+            f"{len(dataset.train)} exams, {course.epochs} epochs of {course.steps_per_epoch} steps, "
+            f"on {ranks.device.type}"
+        )
+        if recipe.schedule.early_stop and not dataset.validation:
+            tell("Nobody is on the validation side, so early_stop has nothing to go by.")
+        reason = run_steps(state, course)
+    state.network.load_state_dict(state.trained())
+    progress = state.progress
+    return TrainResult(state.network.eval(), progress.history, progress.step, progress.seconds, reason)
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Count numbers too small for single precision as 0: they would slow the processor down a lot."""
     torch.set_flush_denormal(True)
-    exams = read_exams(recipe, recipe.split.train, tell)
-    stripped = strip_exams(exams)
-    validation = read_exams(recipe, recipe.split.validation, tell)
-    state = start_state(recipe)
-    if resume:
-        load_checkpoint(state, work)
-        tell(state.step, recipe.schedule.steps, "resumed")
-    tell(
-        state.step,
-        recipe.schedule.steps,
-        f"{count_parameters(state.network)} parameters, {len(exams)} exams, {len(stripped)} stripped by us",
-    )
-    watched = [*validation, *strip_exams(validation)]
-    run_steps(state, BatchSource(exams, stripped, recipe), watched, recipe, work, tell)
-    return publish(recipe_path, tell=lambda text: tell(state.step, recipe.schedule.steps, text))
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
-def read_exams(recipe: Recipe, names: tuple[str, ...], tell: ProgressCallback) -> list[TrainingExam]:
-    """Read and preprocess the exams of one side of the split."""
-    exams = []
-    for exam in find_exams(recipe.data, names):
-        exams.append(prepare_exam(exam))
-        tell(0, recipe.schedule.steps, f"read {exam.name}")
-    return exams
+def start_state(recipe: Recipe, device: torch.device, tell: Tell, fresh: bool = True) -> State:
+    """A new network, its optimizer and its running average.
 
-
-def strip_exams(exams: list[TrainingExam]) -> list[TrainingExam]:
-    """Skull-stripped variants of the whole heads."""
-    variants = (strip_exam(exam) for exam in exams if exam.kind == WHOLE_HEAD)
-    return [variant for variant in variants if variant is not None]
-
-
-def start_state(recipe: Recipe) -> State:
-    """A fresh network, its running average and its optimizer."""
+    Parameters
+    ----------
+    fresh : bool
+        Whether it will learn from here, and so needs the weights to start from.
+    """
+    network_config, schedule = recipe.network, recipe.schedule
+    volumes = network_config.name == "unet3d"
+    if volumes and recipe.preparation.context != (0,):
+        raise UserError("network_unfit", name="unet3d", reason="it needs no preparation.context")
     torch.manual_seed(recipe.seed)
-    network = UNet(recipe.network.widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    decayed = [p for p in network.parameters() if p.ndim == 4]
-    others = [p for p in network.parameters() if p.ndim != 4]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.schedule.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.schedule.learning_rate, fused=True)
-    average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    return State(network, average, optimizer)
+    network = build_network(network_config, recipe.preparation.input_channels, output_count(recipe), tell)
+    if network_config.start and fresh:
+        load_start(network, recipe, tell)
+    layout = torch.channels_last_3d if volumes else torch.channels_last
+    network = network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    average = {k: v.clone() for k, v in network.state_dict().items()} if schedule.ema else None
+    return State(network, build_optimizer(network, recipe), average, None, Progress())
 
 
-def run_steps(
-    state: State,
-    source: BatchSource,
-    validation: list[TrainingExam],
-    recipe: Recipe,
-    work: Path,
-    tell: ProgressCallback,
-) -> None:
-    """Learn until the recipe's last step; check and keep on the way."""
-    schedule = recipe.schedule
-    losses: dict[int, list[float]] = {0: [], 1: []}
-    before, started = state.seconds, time.monotonic()
-    while state.step < schedule.steps:
-        batch = source.draw(state.step)
-        losses[batch.kind].append(learn(state, batch, schedule))
-        state.step += 1
-        state.seconds = before + time.monotonic() - started
-        if state.step % 50 == 0 or state.step == schedule.steps:
-            means = " ".join(f"{np.mean(v):.3f}" if v else "-" for v in losses.values())
-            tell(state.step, schedule.steps, f"loss {means}, {state.seconds:.0f} s")
-            losses = {0: [], 1: []}
-        if state.step % schedule.validate_every == 0:
-            tell(state.step, schedule.steps, validate(state, validation, schedule))
-        if state.step % schedule.checkpoint_every == 0 or state.step == schedule.steps:
-            save_checkpoint(state, work)
+def run_steps(state: State, course: Course) -> str:
+    """Learn until there is a reason to stop, which is returned; check and keep on the way."""
+    recipe, schedule = course.recipe, course.recipe.schedule
+    first, before, started = state.progress.step, state.progress.seconds, time.monotonic()
+    told, since = first, 0.0
+    if (reason := stop_reason(state.progress, course)) is not None:
+        return reason
+    with prefetched(course.source.draw, first, course.steps) as drawn:
+        for batches in drawn:
+            loss, rate = learn(state, batches, course)
+            since += loss
+            seconds = before + time.monotonic() - started
+            state.progress = after_step(state.progress, loss, seconds)
+            step = state.progress.step
+            if step % STEPS_BETWEEN_NEWS == 0 or step == course.steps:
+                left = (course.steps - step) * (seconds - before) / (step - first)
+                course.tell(_news(state.progress, course, since / (step - told), rate, left))
+                told, since = step, 0.0
+            if step % course.steps_per_epoch == 0 or step == course.steps:
+                end_epoch(state, course, rate)
+            reason = stop_reason(state.progress, course)
+            if course.ranks.first and (reason is not None or step % schedule.checkpoint_every == 0):
+                save_checkpoint(state, Path(recipe.work))
+            if reason is not None:
+                break
+    return reason or "finished"
 
 
-def learn(state: State, batch: Batch, schedule: ScheduleConfig) -> float:
-    """One optimizer step; returns the loss."""
-    state.network.train()
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(state.step, schedule)
-    images = batch.images.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=schedule.bf16):
-        logits = state.network(images, batch.kind)
-    loss = region_loss(logits.float(), batch.regions, batch.taught)
-    state.optimizer.zero_grad(set_to_none=False)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    state.optimizer.step()
-    update_average(state, schedule)
-    return float(loss.detach())
+def stop_reason(progress: Progress, course: Course) -> str | None:
+    """Why a run ends here; None if it goes on. It follows from what a checkpoint holds."""
+    schedule = course.recipe.schedule
+    if progress.step >= course.steps:
+        return "finished"
+    if schedule.early_stop and progress.waited >= schedule.early_stop:
+        return "early_stop"
+    whole_epochs = progress.step > 0 and progress.step % course.steps_per_epoch == 0
+    if whole_epochs and schedule.minutes and progress.history[-1].seconds >= 60 * schedule.minutes:
+        return "minutes"
+    return None
 
 
-def learning_rate(step: int, schedule: ScheduleConfig) -> float:
-    """Linear warm-up, then a half cosine down to a hundredth."""
-    if step < schedule.warmup:
-        return schedule.learning_rate * (step + 1) / schedule.warmup
-    done = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
-    return schedule.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def update_average(state: State, schedule: ScheduleConfig) -> None:
-    """Move the running average of the weights, faster in the beginning."""
-    decay = min(schedule.ema, (1 + state.step) / (10 + state.step))
-    with torch.no_grad():
-        for name, value in state.network.state_dict().items():
-            state.average[name].lerp_(value, 1 - decay)
-
-
-def validate(state: State, exams: list[TrainingExam], schedule: ScheduleConfig) -> str:
-    """Mean patient Dice of WT at the working resolution with the averaged weights, one figure a kind."""
-    widths = state.network.widths
-    assert isinstance(widths, tuple)
-    network = UNet(widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    network.load_state_dict(state.average)
-    network.eval()
-    scores: dict[int, list[float]] = {}
-    for exam in exams:
-        scores.setdefault(exam.kind, []).append(whole_tumour_dice(network, exam, schedule.bf16))
-    return "validation WT Dice " + ", ".join(
-        f"kind {kind}: {np.mean(values):.3f} (n={len(values)})" for kind, values in sorted(scores.items())
+def after_step(progress: Progress, loss: float, seconds: float) -> Progress:
+    """Progress with one more step."""
+    return msgspec.structs.replace(
+        progress,
+        step=progress.step + 1,
+        seconds=seconds,
+        loss_sum=progress.loss_sum + loss,
+        loss_count=progress.loss_count + 1,
     )
 
 
-def whole_tumour_dice(network: UNet, exam: TrainingExam, bf16: bool) -> float:
-    """Dice of WT over the whole exam, on network slices."""
-    overlap = size = 0
-    for first in range(0, len(exam.slices), 16):
-        images = torch.from_numpy(exam.slices[first : first + 16].astype(np.float32))
-        found = predict(network, images, exam.kind, bf16)[:, 0] > 0
-        reference = torch.from_numpy(exam.regions[first : first + 16, 0] > 0)
-        overlap += int((found & reference).sum())
-        size += int(found.sum() + reference.sum())
-    return 2 * overlap / size if size else 1.0
+def end_epoch(state: State, course: Course, rate: float) -> None:
+    """Validate where it is due, and draw the consequences: record, plateau, best weights."""
+    schedule, progress = course.recipe.schedule, state.progress
+    epoch = math.ceil(progress.step / course.steps_per_epoch)
+    due = epoch % schedule.validate_every == 0 or progress.step == course.steps
+    validation_loss, metrics = _validated(state, course) if due and course.validation else (None, {})
+    # All processes go by one clock, as they must stop together.
+    (seconds,) = course.ranks.shared([progress.seconds])
+    record = EpochRecord(
+        epoch=epoch,
+        step=progress.step,
+        seconds=seconds,
+        learning_rate=rate,
+        train_loss=progress.loss_sum / progress.loss_count,
+        validation_loss=validation_loss,
+        metrics=metrics,
+    )
+    plateau = progress.plateau
+    if due and schedule.policy == "plateau":
+        plateau = plateau.after(record.train_loss if validation_loss is None else validation_loss)
+    best, waited = progress.best_dice, progress.waited
+    if schedule.early_stop and "dice" in metrics:
+        if best is None or metrics["dice"] > best:
+            best, waited = metrics["dice"], 0
+            held = state.average or state.network.state_dict()
+            state.best = {name: value.clone() for name, value in held.items()}
+        else:
+            waited += schedule.validate_every
+    state.progress = msgspec.structs.replace(
+        progress,
+        loss_sum=0.0,
+        loss_count=0,
+        plateau=plateau,
+        best_dice=best,
+        waited=waited,
+        history=(*progress.history, record),
+    )
+    if course.ranks.first:
+        write_history(state.progress.history, Path(course.recipe.work))
+    course.tell(_summary(record, course))
 
 
-def predict(network: UNet, images: Tensor, kind: int, bf16: bool) -> Tensor:
-    """Logits of a few slices."""
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-        logits: Tensor = network(images.contiguous(memory_format=torch.channels_last), kind)
-    return logits.float()
+def _validated(state: State, course: Course) -> tuple[float | None, dict[str, float]]:
+    """Loss and figures of the validation side, measured by the first process for all."""
+    numbers = [math.nan] * (1 + len(METRICS))
+    if course.ranks.first:
+        network = state.network
+        if state.average is not None:
+            network = copy.deepcopy(network)
+            network.load_state_dict(state.average)
+        loss, found = validate(network, course.validation, course.recipe, course.loss)
+        numbers = [loss, *(found.get(name, math.nan) for name in METRICS)]
+    loss, *values = course.ranks.shared(numbers)
+    named = zip(METRICS, values, strict=True)
+    return None if math.isnan(loss) else loss, {name: v for name, v in named if not math.isnan(v)}
+
+
+def _news(progress: Progress, course: Course, loss: float, rate: float, left: float) -> str:
+    epoch = math.ceil(progress.step / course.steps_per_epoch)
+    minutes = course.recipe.schedule.minutes
+    if minutes:
+        left = min(left, max(0.0, 60 * minutes - progress.seconds))
+    return (
+        f"epoch {epoch}/{course.epochs}, step {progress.step}/{course.steps}, loss {loss:.3f}, "
+        f"lr {rate:.2g}, {_span(left)} left"
+    )
+
+
+def _summary(record: EpochRecord, course: Course) -> str:
+    figures = "".join(f", {name} {value:.3f}" for name, value in record.metrics.items())
+    checked = (
+        "" if record.validation_loss is None else f"; validation loss {record.validation_loss:.3f}{figures}"
+    )
+    return f"epoch {record.epoch}/{course.epochs} done: loss {record.train_loss:.3f}{checked}"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _silent(line: str) -> None:
+    """Tell nobody: one process talks for all."""

@@ -1,101 +1,61 @@
-"""A 2-D U-Net whose convolutions are shared by all kinds of exam and whose batch norms are not.
-
-Ronneberger et al., "U-Net", MICCAI 2015. One set of norm statistics and scales per kind of exam is
-domain-specific batch normalisation (Chang et al., CVPR 2019): heads with a skull and stripped brains have
-such different intensity statistics that one shared norm serves neither.
-"""
+"""A 2-D U-Net (Ronneberger et al., MICCAI 2015) with batch norm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-REGION_COUNT = 3
+from brainseg_desktop.training.architectures.blocks import DoubleConv
 
-
-class KindNorm(nn.Module):
-    """Batch normalisation with its own statistics, scale and shift for every kind of exam."""
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int, kinds: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(kinds, channels))
-        self.bias = nn.Parameter(torch.zeros(kinds, channels))
-        self.register_buffer("running_mean", torch.zeros(kinds, channels))
-        self.register_buffer("running_var", torch.ones(kinds, channels))
-
-    def forward(self, x: Tensor, kind: int) -> Tensor:
-        return functional.batch_norm(
-            x,
-            self.running_mean[kind],
-            self.running_var[kind],
-            self.weight[kind],
-            self.bias[kind],
-            training=self.training,
-            momentum=0.05,
-        )
-
-
-class DoubleConv(nn.Module):
-    """Two 3x3 convolutions, each with norm and ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, kinds: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.norm1 = KindNorm(outputs, kinds)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = KindNorm(outputs, kinds)
-
-    def forward(self, x: Tensor, kind: int) -> Tensor:
-        x = functional.relu(self.norm1(self.conv1(x), kind), inplace=True)
-        return functional.relu(self.norm2(self.conv2(x), kind), inplace=True)
+WIDTHS = (32, 64, 128, 256, 512)
 
 
 class UNet(nn.Module):
-    """Encoder, bottleneck, decoder with skip connections, and a 1x1 head for WT, TC and ET.
+    """Encoder, bottleneck, decoder with skip connections, and a 1x1 head.
 
     Parameters
     ----------
+    inputs, outputs : int
+        Channels.
     widths : sequence of int
         Channels of each encoder level; the last one is the bottleneck.
-    inputs : int
-        Sequences.
-    kinds : int
-        Kinds of exam.
+    block : callable
+        Makes the layers of a level from its channels in and out.
     """
 
     def __init__(
-        self, widths: Sequence[int] = (32, 64, 128, 256, 512), inputs: int = 4, kinds: int = 2
+        self,
+        inputs: int,
+        outputs: int,
+        widths: Sequence[int] = WIDTHS,
+        block: Callable[[int, int], nn.Module] = DoubleConv,
     ) -> None:
         super().__init__()
-        self.widths = tuple(widths)
         levels = len(widths) - 1
         pairs = zip((inputs, *widths[:-1]), widths, strict=True)
-        self.encoder = nn.ModuleList(DoubleConv(i, o, kinds) for i, o in pairs)
+        self.encoder = nn.ModuleList(block(i, o) for i, o in pairs)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(widths[n + 1], widths[n], 2, stride=2) for n in range(levels)
         )
-        self.decoder = nn.ModuleList(DoubleConv(2 * widths[n], widths[n], kinds) for n in range(levels))
-        self.head = nn.Conv2d(widths[0], REGION_COUNT, 1)
+        self.decoder = nn.ModuleList(block(2 * widths[n], widths[n]) for n in range(levels))
+        self.head = nn.Conv2d(widths[0], outputs, 1)
 
-    def forward(self, x: Tensor, kind: int) -> Tensor:
-        """Logits (N, 3, H, W) of slices (N, inputs, H, W) of one kind; H and W multiples of 2**levels."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, outputs, H, W) of slices (N, inputs, H, W); H and W multiples of 2**levels."""
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
-            x = block(x if level == 0 else functional.max_pool2d(x, 2), kind)
+            x = block(x if level == 0 else functional.max_pool2d(x, 2))
             skips.append(x)
         skips.pop()
         for level in reversed(range(len(skips))):
-            x = self.decoder[level](torch.cat([skips[level], self.up[level](x)], dim=1), kind)
+            skip = self.skip(level, skips[level], x)
+            x = self.decoder[level](torch.cat([skip, self.up[level](x)], dim=1))
         logits: Tensor = self.head(x)
         return logits
 
-
-def count_parameters(network: nn.Module) -> int:
-    """Trainable numbers of a network."""
-    return sum(p.numel() for p in network.parameters())
+    def skip(self, level: int, x: Tensor, coarser: Tensor) -> Tensor:
+        """What the decoder gets of an encoder level `x`, given the decoder's output one level coarser."""
+        return x

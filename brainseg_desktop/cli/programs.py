@@ -8,36 +8,73 @@ from typing import TYPE_CHECKING
 import click
 
 from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
+from brainseg_desktop.core.errors import UserError
 
 if TYPE_CHECKING:
     from brainseg_desktop.cli.entry import Front
+    from brainseg_desktop.training.figures import RegionFigures
+    from brainseg_desktop.training.report.results import Results
 
-MENDABLE = 2
+MENDABLE, INTERRUPTED = 2, 130
 FILE = click.Path(path_type=Path)
+FIGURE_HEAD = ["Run", "Side", "Data", "Region", "n", "Dice", "low", "high", "Median", "Worst", "IoU"]
+FIGURE_HEAD += ["Slice Dice", "Tumour slices", "False slices %"]
 
 
 @click.command("train")
 @click.argument("recipe", type=FILE, metavar="RECIPE.toml")
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-def train_command(recipe: Path, resume: bool) -> int:
-    """Train a network from a recipe, write its weights and card, and measure it on the held-out patients."""
+@click.option("--run", help="Only this run of a recipe that has several; all in order if not given.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint; runs not begun are started.")
+@click.option("--evaluate-only", is_flag=True, help="Measure and publish what the checkpoint holds.")
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+def train_command(recipe: Path, run: str | None, resume: bool, evaluate_only: bool, as_json: bool) -> int:
+    """Train a network from a recipe, measure it on the held-out patients, and write report and model."""
     _require("torch", "train")
-    from brainseg_desktop.training.loop import train
-    from brainseg_desktop.training.publish import publish
+    _require("onnxscript", "train")
+    from brainseg_desktop.training.config import read_recipe, read_runs
+    from brainseg_desktop.training.run import compare_runs, run_recipe
 
-    train(recipe, resume=resume, progress=_tell_step)
-    click.echo(str(publish(recipe, tell=lambda line: click.echo(line, err=True))))
+    chosen = [read_recipe(recipe, run)] if run else read_runs(recipe)
+    results = []
+    for one in chosen:
+        name = one.name.rpartition("/")[2]
+        try:
+            done = run_recipe(recipe, name, resume=resume, evaluate_only=evaluate_only, tell=_tell)
+        except KeyboardInterrupt:
+            again = f"brainseg train {recipe}{f' --run {run}' if run else ''} --resume"
+            _tell(f"Stopped. The last checkpoint is kept in {one.work}. Go on with: {again}")
+            return INTERRUPTED
+        if done is not None:
+            results.append(done)
+    index = compare_runs(chosen[0].title or recipe.stem, results)
+    if as_json:
+        from brainseg_desktop.training.report.results import to_json
+
+        print_json({"runs": [to_json(one) for one in results]})
+        return 0
+    print_table(FIGURE_HEAD, [row for one in results for row in _run_rows(one)])
+    for found in results:
+        click.echo(f"{found.name}: {Path(str(found.recipe['work'])) / 'report.html'}")
+    if index is not None:
+        click.echo(f"side by side: {index}")
     return 0
 
 
 @click.command("evaluate")
 @click.argument("model")
-@click.argument("data", type=FILE)
+@click.argument("data", type=FILE, metavar="FOLDER|RECIPE.toml")
+@click.option("--side", default="test", show_default=True, help="Side of the recipe's split.")
+@click.option("--run", help="Run of a recipe that has several.")
+@click.option("--drop", multiple=True, metavar="SEQUENCE", help="Withhold T1, T1CE, T2 or FLAIR; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
-def evaluate_command(model: str, data: Path, as_json: bool) -> int:
-    """Measure MODEL on DATA: a folder of cases with references, or a recipe for its held-out patients."""
+def evaluate_command(
+    model: str, data: Path, side: str, run: str | None, drop: tuple[str, ...], as_json: bool
+) -> int:
+    """Measure MODEL on a folder of cases with references, or on the held-out patients of a recipe."""
     if data.suffix == ".toml":
-        return _evaluate_recipe(model, data, as_json)
+        return _evaluate_recipe(model, data, side, run, drop, as_json)
+    if drop:
+        raise UserError("drop_needs_recipe", path=data)
     from brainseg_desktop.services.evaluate import evaluate_cases
 
     with progress_bar("Evaluating") as bar:
@@ -51,18 +88,32 @@ def evaluate_command(model: str, data: Path, as_json: bool) -> int:
     return MENDABLE if result.problems else 0
 
 
-def _evaluate_recipe(model: str, recipe: Path, as_json: bool) -> int:
-    """The patients that the recipe keeps out of training, straight from the data set."""
+def _evaluate_recipe(
+    model: str, path: Path, side: str, run: str | None, drop: tuple[str, ...], as_json: bool
+) -> int:
+    """Exams of one side of a recipe, straight from its sources and through the program's own path."""
     _require("torch", "train")
-    from brainseg_desktop.services.headless import find_network
-    from brainseg_desktop.training.evaluate import evaluate
+    from brainseg_desktop.inference.registry import CARD_FILE
+    from brainseg_desktop.services.models import find_network
+    from brainseg_desktop.training.config import read_recipe
+    from brainseg_desktop.training.data.loading import problem_lines
+    from brainseg_desktop.training.evaluate import evaluate_model
+    from brainseg_desktop.training.figures import CLASSES, summarise
+    from brainseg_desktop.training.report.results import case_of, to_json
 
-    scores = evaluate(find_network(model), recipe, tell=lambda line: click.echo(line, err=True))
+    recipe = read_recipe(path, run)
+    # A folder may hold a network for pictures, which the window has no use for and does not find.
+    folder = Path(model) if (Path(model) / CARD_FILE).is_file() else find_network(model)
+    measured = evaluate_model(folder, recipe, side, drop=drop, tell=_tell)
+    figures = summarise(measured.exams, resamplings=recipe.evaluation.bootstrap, seed=recipe.seed)
+    for text in problem_lines(measured.problems):
+        _tell(text)
     if as_json:
-        print_json({"cases": {s.name: {"data": s.data, "kind": s.kind, "dice": s.dice} for s in scores}})
-    else:
-        rows = [[s.name, s.data, region, number(d)] for s in scores for region, d in s.dice.items()]
-        print_table(["Patient", "Data", "Region", "Dice"], rows)
+        cases = {exam.name: to_json(case_of(exam)) for exam in measured.exams}
+        print_json({"side": side, "dropped": drop, "figures": to_json(figures), "cases": cases})
+        return 0
+    name = recipe.name.rpartition("/")[2]
+    print_table(FIGURE_HEAD, [_figure_row(name, side, f) for f in figures if f.region not in CLASSES])
     return 0
 
 
@@ -111,14 +162,43 @@ def worker_command() -> int:
     return int(main() or 0)
 
 
-def _tell_step(step: int, steps: int, text: str) -> None:
-    click.echo(f"{step}/{steps}  {text}", err=True)
+def _run_rows(results: Results) -> list[list[str]]:
+    """The regions of each held-out side of a run; classes stand in the report."""
+    from brainseg_desktop.training.figures import CLASSES
+
+    name = results.name.rpartition("/")[2]
+    return [
+        _figure_row(name, side, figure)
+        for side, found in results.sides.items()
+        for figure in found.figures
+        if figure.region not in CLASSES
+    ]
+
+
+def _figure_row(run: str, side: str, figure: RegionFigures) -> list[str]:
+    dice, iou = figure.patients.get("dice"), figure.patients.get("iou")
+    spread = [None] * 5 if dice is None else [dice.mean, dice.low, dice.high, dice.median, dice.lowest]
+    false = figure.false_slices
+    return [
+        run,
+        side,
+        figure.data,
+        figure.region,
+        str(dice.n if dice is not None else 0),
+        *map(number, spread),
+        number(iou.mean if iou is not None else None),
+        number(figure.all_slices["dice"]),
+        number(figure.tumour_slices["dice"]),
+        number(None if false is None else 100 * false, 1),
+    ]
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _require(package: str, extra: str) -> None:
     import importlib.util
 
     if importlib.util.find_spec(package) is None:
-        from brainseg_desktop.core.errors import UserError
-
         raise UserError("extra_missing", package=package, extra=extra)

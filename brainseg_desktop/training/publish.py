@@ -1,163 +1,235 @@
-"""Turns a checkpoint into a bundled model: weights file, card, held-out figures."""
+"""Puts a network into a model's folder: weights file, card for the program, page for people.
+
+The weights go to a file of a new name before the card names it, so that the folder is a whole model at any
+moment; what no card names any more is deleted last.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from brainseg_desktop.inference.onnx_backend import OnnxSegmenter
-from brainseg_desktop.inference.preprocess import CHANNELS
-from brainseg_desktop.inference.registry import CARD_FILE, read_model
-from brainseg_desktop.inference.segmenter import Figure, ModelCard
-from brainseg_desktop.training.architectures.unet import UNet, count_parameters
-from brainseg_desktop.training.checkpoint import load_average
-from brainseg_desktop.training.config import Recipe, read_recipe
-from brainseg_desktop.training.datasets import find_exams
-from brainseg_desktop.training.evaluate import ExamScore, dice_text, figures, score_exams
-from brainseg_desktop.training.export import write_weights
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.inference.card import ModelCard, NetworkCard
+from brainseg_desktop.inference.registry import CARD_FILE, read_card
+from brainseg_desktop.io.atomic import staged, write_bytes
 
-LICENCE = "CC BY-NC-SA 4.0"
-TRAINING_DATA = (
-    "TCGA-LGG slices with FLAIR abnormality masks (Buda et al., lgg-mri-segmentation), CC BY-NC-SA 4.0",
-    "RSNA-ASNR-MICCAI BraTS 2021/2023 glioma cases",
-    "BraTS 2015 cases of the 2013 challenge, CC BY-NC-SA 3.0",
-)
+PAGE_FILE = "README.md"
+KIND_NAMES = {"whole_head": "whole heads", "skull_stripped": "skull-stripped brains"}
 
 
 def publish(
-    recipe_path: Path, *, score: bool = True, tell: Callable[[str], None] = lambda text: None
-) -> Path:
-    """Write the model of a recipe's last checkpoint into its model folder.
+    folder: Path, network: NetworkCard, content: bytes, *, version: str, title: str, licence: str
+) -> ModelCard:
+    """Write a network into a model's folder, in the place of what was there for the same kinds of exam.
 
     Parameters
     ----------
-    recipe_path : Path
-    score : bool
-        Measure the held-out sides and print them on the card.
-    tell : callable
-        Called with one line for each exam scored.
+    folder : Path
+        The model has its name. Networks in it for other kinds of exam stay.
+    network : NetworkCard
+        Its `weights` and `sha256` are filled in here.
+    content : bytes
+        Of the weights file.
 
-    Returns
-    -------
-    Path
-        The model's folder.
+    Raises
+    ------
+    UserError
+        ``disk_full``, ``no_permission``, ``write_failed``; ``card_invalid`` where a card is there and cannot
+        be read.
     """
-    recipe = read_recipe(recipe_path)
-    folder = Path(recipe.model)
-    network = UNet(recipe.network.widths)
-    progress = load_average(network, Path(recipe.work))
-    state = {name: value.numpy() for name, value in network.state_dict().items()}
-    weights = f"{recipe.name}.onnx"
-    sha256 = write_weights(state, len(recipe.network.widths) - 1, folder / weights)
-    card = ModelCard(
-        name=recipe.name,
-        version=recipe.version,
-        title="Glioma, whole heads and skull-stripped brains",
-        weights=weights,
-        sha256=sha256,
-        licence=LICENCE,
-        architecture=architecture(recipe),
-        parameters=count_parameters(network),
-        inputs=tuple(s.value for s in CHANNELS),
-        regions={"whole_head": ("WT",), "skull_stripped": ("WT", "TC", "ET")},
-        training_data=TRAINING_DATA,
-        recipe=f"resources/recipes/{recipe_path.name}",
-        steps=progress.step,
-        train=recipe.split.train,
-        validation=recipe.split.validation,
-        test=recipe.split.test,
-        note=recipe.note,
-    )
-    write_card(card, [], folder)
-    if score:
-        scores: list[ExamScore] = []
-        found: list[Figure] = []
-        segmenter = OnnxSegmenter(read_model(folder), recipe.schedule.threads)
-        for side in ("validation", "test"):
-            of_side = score_exams(segmenter, find_exams(recipe.data, getattr(recipe.split, side)), tell)
-            scores += of_side
-            found += figures(of_side, side)
-        write_card(msgspec.structs.replace(card, figures=tuple(found)), scores, folder)
-    return folder
-
-
-def architecture(recipe: Recipe) -> str:
-    """One line on the network."""
-    widths = "-".join(str(w) for w in recipe.network.widths)
-    return f"2-D U-Net {widths}, convolutions shared, batch norms per kind of exam, kernels stored as float16"
-
-
-def write_card(card: ModelCard, scores: list[ExamScore], folder: Path) -> None:
-    """Write ``model.toml`` for the program and ``README.md`` for people."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CARD_FILE).write_text(card_toml(card), encoding="utf-8", newline="\n")
-    (folder / "README.md").write_text(card_text(card, scores), encoding="utf-8", newline="\n")
+    sha256 = hashlib.sha256(content).hexdigest()
+    which = network.kinds[0] if len(network.kinds) == 1 else "exams"
+    weights = f"{folder.name}-{which.replace('_', '-')}-{sha256[:8]}.onnx"
+    network = msgspec.structs.replace(network, weights=weights, sha256=sha256)
+    old = _present(folder)
+    others = [kept for one in old if (kept := _without(one, network.kinds)) is not None]
+    card = ModelCard(
+        name=folder.name,
+        version=version,
+        title=title,
+        licence=licence,
+        networks=tuple(sorted([*others, network], key=lambda n: n.kinds, reverse=True)),
+    )
+    write_bytes(folder / weights, content)
+    write_card(folder, card)
+    named = {one.weights for one in card.networks}
+    for name in {one.weights for one in old} - named:
+        with suppress(OSError):  # only room is lost
+            (folder / name).unlink()
+    return card
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write ``model.toml`` and the page, both or neither."""
+    with staged(folder) as stage:
+        stage.add(folder / CARD_FILE, card_toml(card).encode())
+        stage.add(folder / PAGE_FILE, card_page(card).encode())
+        stage.commit()
 
 
 def card_toml(card: ModelCard) -> str:
-    """The card as TOML. JSON strings and lists of strings are TOML too."""
+    """The card as TOML."""
     content = msgspec.to_builtins(card)
-    tables = {"regions": content.pop("regions")}
-    rows = content.pop("figures")
+    networks = content.pop("networks")
     lines = [f"{key} = {_value(value)}" for key, value in content.items()]
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
-    for row in rows:
-        lines += ["", "[[figures]]", *(f"{key} = {_value(value)}" for key, value in row.items())]
+    for network in networks:
+        lines += _table("networks", network, array=True)
     return "\n".join(lines) + "\n"
 
 
-def _value(value: object) -> str:
-    if isinstance(value, list | tuple) and len(value) > 3:
-        return "[\n" + "".join(f"    {json.dumps(item, ensure_ascii=False)},\n" for item in value) + "]"
+def _table(name: str, content: Mapping[str, Any], *, array: bool = False) -> list[str]:
+    """A table and those inside it; what is None is left out."""
+    inner = {k: v for k, v in content.items() if isinstance(v, dict)}
+    rows = {k: v for k, v in content.items() if _is_rows(v)}
+    plain = {
+        k: v for k, v in content.items() if k not in inner and k not in rows and v is not None and v != []
+    }
+    lines = ["", f"[[{name}]]" if array else f"[{name}]"]
+    lines += [f"{key} = {_value(value)}" for key, value in plain.items()]
+    for key, value in inner.items():
+        if value:
+            lines += _table(f"{name}.{key}", value)
+    for key, values in rows.items():
+        for value in values:
+            lines += _table(f"{name}.{key}", value, array=True)
+    return lines
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], dict)
+
+
+def _value(value: Any) -> str:
+    """A string, number, truth value or list of them. JSON is TOML here but for the infinite."""
+    if isinstance(value, list | tuple):
+        cells = [_value(v) for v in value]
+        if len(cells) > 3 and isinstance(value[0], str):
+            return "[\n" + "".join(f"    {cell},\n" for cell in cells) + "]"
+        return f"[{', '.join(cells)}]"
+    if value == float("inf"):
+        return "inf"
     return json.dumps(value, ensure_ascii=False)
 
 
-def card_text(card: ModelCard, scores: list[ExamScore]) -> str:
-    """The card as a page."""
-    rows = "\n".join(
-        f"| {f.data} | {f.side} | {f.region} | {f.dice:.3f} | {f.lowest:.3f} | {f.n} |" for f in card.figures
-    )
-    patients = "\n".join(f"| {s.name} | {dice_text(s.dice)} |" for s in scores)
-    data = "\n".join(f"- {line}" for line in card.training_data)
+def card_page(card: ModelCard) -> str:
+    """The card as a page in Markdown."""
+    sections = "\n".join(_network_section(network) for network in card.networks)
     return f"""# {card.name} {card.version}
 
-{card.title}. Research use only; no medical device. Licence of the weights: {card.licence}.
+{card.title}. **Research use only; no medical device.** Licence of the weights: {card.licence}.
+
+Which network an exam gets is told from its images: whether they show a whole head or a brain without its
+skull. The patients of each side of the split stand below and in `{CARD_FILE}`.
+
+{sections}"""
+
+
+def _network_section(network: NetworkCard) -> str:
+    preparation = network.preparation
+    context = "" if preparation.context == (0,) else f", slices {', '.join(map(str, preparation.context))}"
+    size = preparation.size
+    grid = f"{size[0]} x {size[1]} pixels" if size else f"{preparation.spacing_mm:g} mm"
+    cells = {
+        "network": f"`{network.architecture}`, {network.parameters:,} parameters",
+        "regions": ", ".join(network.regions),
+        "inputs": f"{', '.join(preparation.channels)}{context}; {grid}, {preparation.normalise}",
+        "trained for": f"{network.steps:,} steps of `{network.recipe}`",
+        "weights": f"`{network.weights}`, sha256 `{network.sha256}`",
+        "export": f"probabilities are within {network.export_difference:.4f} of the trained network's",
+        "clean-up": _postprocess_words(network),
+        "mirror image": "averaged where the exam has few slices" if network.mirrored else "not used",
+    }
+    facts = "\n".join(f"| {name} | {cell} |" for name, cell in cells.items())
+    data = "\n".join(f"- {line}" for line in network.training_data) or "- not stated"
+    sides = "\n".join(
+        f"- {name} ({len(names)}): {', '.join(names) or 'none'}"
+        for name, names in (
+            ("training", network.train),
+            ("validation", network.validation),
+            ("test", network.test),
+        )
+    )
+    note = f"\n{network.note}\n" if network.note else ""
+    return f"""## {" and ".join(KIND_NAMES.get(kind, kind) for kind in network.kinds).capitalize()}
 
 | | |
 |---|---|
-| network | {card.architecture} |
-| parameters | {card.parameters:,} |
-| inputs | {", ".join(card.inputs)}; any may be missing, FLAIR matters most |
-| whole heads | {", ".join(card.regions["whole_head"])} |
-| skull-stripped brains | {", ".join(card.regions["skull_stripped"])} |
-| trained for | {card.steps} steps of `{card.recipe}` |
-| weights | `{card.weights}`, sha256 `{card.sha256}` |
+{facts}
 
-## Trained on
+### Held out
+
+Dice on the exam's own grid, after the clean-up. The interval is a 95 % bootstrap of the mean over patients.
+Slice Dice is 1 where reference and mask are both empty, 0 where one is; false slices are those without the
+region in which the mask holds some. Thresholds, clean-up and temperature were chosen on the validation side.
+{note}
+{_figure_rows(network)}
+
+### Calibration
+
+{_calibration_rows(network)}
+
+### Trained on
 
 {data}
 
-Whole heads teach the whole tumour (FLAIR abnormality) only, so that is all the network says of a whole head.
-Enhancing tumour and core were learnt from {sum(not n.startswith("TCGA") for n in card.train)} skull-stripped
-cases, of which few have all four sequences: look at these outlines with more doubt. Whether an exam is a
-whole head or stripped is told from the images.
-
-## Held out
-
-Dice on the exam's own grid, mean over patients, through the code path of the program. Validation patients
-were looked at while training. {card.note}
-
-| data | side | region | mean Dice | worst patient | n |
-|---|---|---|---|---|---|
-{rows}
-
-| patient | Dice |
-|---|---|
-{patients}
-
-The names of the training patients stand in `model.toml`. No case of the same patient is on two sides.
+{sides}
 """
+
+
+def _figure_rows(network: NetworkCard) -> str:
+    if not network.figures:
+        return "Not measured."
+    head = "| side | data | region | n | mean Dice | 95 % | median | worst | slice Dice | false slices |"
+    rows = [
+        f"| {f.side} | {f.data} | {f.region} | {f.n} | {f.dice:.3f} | {f.low:.3f} to {f.high:.3f} "
+        f"| {f.median:.3f} | {f.lowest:.3f} | {f.slice_dice:.3f} | {100 * f.false_slices:.1f} % |"
+        for f in network.figures
+    ]
+    return "\n".join([head, "|" + "---|" * 10, *rows])
+
+
+def _calibration_rows(network: NetworkCard) -> str:
+    if not network.calibration:
+        return "Not calibrated."
+    rows = [
+        f"| {region} | {c.temperature:.3f} | {c.ece_before:.4f} | {c.ece_after:.4f} |"
+        for region, c in network.calibration.items()
+    ]
+    head = "| region | temperature | calibration error before | after |"
+    return "\n".join([head, "|---|---|---|---|", *rows])
+
+
+def _postprocess_words(network: NetworkCard) -> str:
+    post = network.postprocess
+    cuts = ", ".join(f"{region} {post.thresholds.get(region, 0.5):g}" for region in network.regions)
+    words = [f"thresholds {cuts}"]
+    if post.speck_share:
+        size = "" if post.speck_voxels == float("inf") else f" and than {post.speck_voxels:g} voxels"
+        words.append(f"pieces smaller than {post.speck_share:g} of the largest{size} dropped")
+    if post.fill_holes:
+        words.append("holes filled slice by slice")
+    return "; ".join(words)
+
+
+def _present(folder: Path) -> tuple[NetworkCard, ...]:
+    """The networks of the card that is there."""
+    try:
+        return read_card(folder).networks
+    except UserError as error:
+        if error.code == "model_missing":
+            return ()
+        raise
+
+
+def _without(network: NetworkCard, kinds: tuple[str, ...]) -> NetworkCard | None:
+    """A network without some kinds of exam; None if it has no other."""
+    left = tuple(kind for kind in network.kinds if kind not in kinds)
+    return msgspec.structs.replace(network, kinds=left) if left else None

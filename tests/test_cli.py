@@ -11,8 +11,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from brainseg_desktop.cli import Front, run
+from brainseg_desktop.services.paths import user_models_dir
+from tests.inference.tiny import network_table, onnx_bytes, random_layers, write_card, write_tiny
 
 SCORES = {"dice", "iou", "precision", "sensitivity", "specificity", "hd95_mm", "assd_mm", "surface_dice"}
 
@@ -56,6 +59,7 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
         "check",
         "train",
         "evaluate",
+        "models",
         "bench",
         "selftest",
     ):
@@ -95,7 +99,18 @@ def test_segment_writes_the_mask_on_the_native_grid(
     capsys: pytest.CaptureFixture[str], small_case: Path, tmp_path: Path
 ) -> None:
     [entry] = call_json(capsys, "segment", small_case, "-o", tmp_path / "out")["cases"]
-    assert set(entry) == {"case", "model", "device", "seconds", "scheme", "volumes_ml", "output", "error"}
+    assert set(entry) == {
+        "case",
+        "model",
+        "device",
+        "seconds",
+        "scheme",
+        "volumes_ml",
+        "output",
+        "uncertainty",
+        "error",
+    }
+    assert entry["uncertainty"] is None
     assert (entry["case"], entry["model"], entry["error"]) == ("BraTS2021_77777", "glioma-unet", None)
     assert entry["scheme"] == "brats2021"
     assert entry["volumes_ml"]["WT"] >= entry["volumes_ml"]["TC"] >= entry["volumes_ml"]["ET"] > 0
@@ -202,9 +217,71 @@ def test_segment_without_a_sound_network_says_so(
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "model.toml").write_bytes((bundled / "model.toml").read_bytes())
-    assert "glioma-unet.onnx" in mended(capsys, "segment", small_case, "-o", tmp_path, "--model", broken)
-    (broken / "glioma-unet.onnx").write_bytes((bundled / "glioma-unet.onnx").read_bytes()[:-1] + b"?")
+    [first, *_] = sorted(p.name for p in bundled.glob("*.onnx"))
+    assert ".onnx is missing" in mended(capsys, "segment", small_case, "-o", tmp_path, "--model", broken)
+    for weights in bundled.glob("*.onnx"):
+        (broken / weights.name).write_bytes(weights.read_bytes())
+    (broken / first).write_bytes((bundled / first).read_bytes()[:-1] + b"?")
     assert "sha256" in mended(capsys, "segment", small_case, "-o", tmp_path, "--model", broken)
+
+
+def test_a_network_of_the_user_s_own_outlines_by_its_name(
+    capsys: pytest.CaptureFixture[str], small_case: Path, tmp_path: Path
+) -> None:
+    write_tiny(user_models_dir() / "mine", name="mine")
+    [entry] = call_json(capsys, "segment", small_case, "-o", tmp_path, "--model", "mine")["cases"]
+    assert (entry["model"], entry["error"]) == ("mine", None)
+
+
+def test_a_network_for_another_kind_of_exam_is_refused_in_words(
+    capsys: pytest.CaptureFixture[str], small_case: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    (folder / "h.onnx").write_bytes(onnx_bytes(random_layers(4, 1, seed=1)))
+    write_card(folder, network_table(folder, "h.onnx", ["whole_head"], ["WT"]), name="heads")
+    assert call("segment", small_case, "-o", tmp_path / "out", "--model", folder) == 2
+    assert "The network heads knows only whole heads" in capsys.readouterr().err
+
+
+def test_uncertainty_is_written_on_the_native_grid(
+    capsys: pytest.CaptureFixture[str], small_case: Path, tmp_path: Path
+) -> None:
+    [entry] = call_json(capsys, "segment", small_case, "-o", tmp_path / "out", "--uncertainty")["cases"]
+    path = Path(entry["uncertainty"])
+    assert path == tmp_path / "out" / "BraTS2021_77777_uncertainty.nii.gz"
+    image, flair = nibabel.load(path), nibabel.load(small_case / "BraTS2021_77777_flair.nii.gz")
+    assert np.array_equal(image.affine, flair.affine)
+    bits = image.get_fdata()
+    assert bits.shape == flair.shape
+    assert bits.min() == 0
+    assert 0.5 < bits.max() <= 1 + 1e-6  # 255 times a slope in single precision
+    # Doubt is at the edge of the mask, none is in the corners.
+    mask = np.asarray(nibabel.load(entry["output"]).dataobj) > 0
+    edge = mask & ~ndimage.binary_erosion(mask)
+    assert bits[edge].mean() > bits[~mask].mean() + 0.1
+    assert not bits[:10, :10].any()
+    sidecar = json.loads(Path(entry["output"]).with_name("BraTS2021_77777_seg.json").read_text())
+    assert sidecar["details"]["mean_uncertainty_bits"] == pytest.approx(bits[mask].mean(), abs=0.01)
+
+
+def test_models_are_listed_with_figures_and_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    write_tiny(user_models_dir() / "mine")
+    (user_models_dir() / "wrong.pt").write_bytes(b"")
+    told = call_json(capsys, "models")
+    assert told["own_folder"] == str(user_models_dir())
+    bundled, mine, wrong = told["models"]
+    assert (bundled["name"], bundled["own"], bundled["problem"]) == ("glioma-unet", False, None)
+    assert {kind for n in bundled["networks"] for kind in n["kinds"]} == {"whole_head", "skull_stripped"}
+    assert all({"n", "dice", "low", "high"} <= set(f) for n in bundled["networks"] for f in n["figures"])
+    assert (mine["name"], mine["own"], mine["version"]) == ("mine", True, "0.0.1")
+    assert "pickled" in wrong["problem"]
+    assert call("models") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["Name", "Version", "Exams"]
+    assert sum(line.startswith("glioma-unet") for line in lines) == 2
+    assert any(line.startswith("Not usable: wrong.pt.") for line in lines)
+    assert str(user_models_dir()) in lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""open, segment, check: commands that take a case."""
+"""open, segment, models, check: a case, and the networks that outline it."""
 
 from __future__ import annotations
 
@@ -50,13 +50,23 @@ def open_command(front: Front, case: Path | None, output: Path | None) -> int:
 @click.command("segment")
 @click.argument("cases", nargs=-1, type=FILE, metavar="CASE...")
 @click.option("-o", "output", required=True, type=FILE, metavar="DIR", help="Folder for the masks.")
-@click.option("--model", metavar="N", help="Name of a network in models/; chosen by the exam if left out.")
+@click.option(
+    "--model",
+    metavar="NAME|FOLDER",
+    help="A network that brainseg models lists, or the folder of one; the bundled one if left out.",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--scheme", metavar="S", help="How the mask numbers its labels, e.g. brats2021.")
 @click.option("--t1", type=FILE, metavar="FILE")
 @click.option("--t1ce", type=FILE, metavar="FILE")
 @click.option("--t2", type=FILE, metavar="FILE")
 @click.option("--flair", type=FILE, metavar="FILE", help="Sequences of one exam, instead of CASE.")
+@click.option(
+    "--uncertainty",
+    is_flag=True,
+    help="Also write DIR/<case>_uncertainty.nii.gz: how undecided the network is in each voxel, 0 to 1 bit "
+    "(whole numbers 0 to 255 with the header's slope 1/255, which readers apply).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def segment_command(
     cases: tuple[Path, ...],
@@ -68,6 +78,7 @@ def segment_command(
     t1ce: Path | None,
     t2: Path | None,
     flair: Path | None,
+    uncertainty: bool,
     as_json: bool,
 ) -> int:
     """Outline the tumour in each CASE and write its mask to DIR."""
@@ -82,7 +93,10 @@ def segment_command(
         raise UserError("no_sequences_given")
     wanted: list[Path | CaseFiles] = [_loose_case(given)] if given else list(cases)
     results = []
-    with progress_bar("Segmenting") as bar, segment_cases(output, model, device, scheme) as segment:
+    with (
+        progress_bar("Segmenting") as bar,
+        segment_cases(output, model, device, scheme, uncertainty=uncertainty) as segment,
+    ):
         for done, case in enumerate(wanted):
             results.append(segment(case, _part_of(bar, done, len(wanted))))
     if as_json:
@@ -120,6 +134,41 @@ def _loose_case(given: dict[Sequence, Path]) -> CaseFiles:
     files = assign(given.values(), {path: sequence for sequence, path in given.items()})
     naming = given.get(Sequence.FLAIR) or next(iter(given.values()))
     return replace(files, name=nifti_stem(naming))
+
+
+@click.command("models")
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+def models_command(as_json: bool) -> int:
+    """List the networks, what they know, and what was measured on held-out patients."""
+    from brainseg_desktop.services.messages import words
+    from brainseg_desktop.services.models import KIND_NAMES, list_offers, measured
+    from brainseg_desktop.services.paths import user_models_dir
+
+    offers = list_offers()
+    if as_json:
+        print_json({"models": [o.to_dict() for o in offers], "own_folder": str(user_models_dir())})
+        return 0
+    rows = [
+        [
+            o.name,
+            o.card.version,
+            KIND_NAMES[kind],
+            ", ".join(network.regions),
+            measured(network),
+            o.card.licence,
+            str(o.folder),
+        ]
+        for o in offers
+        if o.card is not None
+        for network in o.card.networks
+        for kind in network.kinds
+    ]
+    print_table(["Name", "Version", "Exams", "Regions", "Held-out mean Dice", "Licence", "Place"], rows)
+    for offer in offers:
+        if offer.problem is not None:
+            click.echo(f"Not usable: {offer.name}. {words(offer.problem)}")
+    click.echo(f"Networks of your own go into {user_models_dir()}, each in a folder with its model.toml.")
+    return 0
 
 
 @click.command("check")

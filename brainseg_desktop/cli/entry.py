@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from brainseg_desktop import __version__
-from brainseg_desktop.cli.cases import check_command, open_command, segment_command
+from brainseg_desktop.cli.cases import check_command, models_command, open_command, segment_command
+from brainseg_desktop.cli.data import data_command
 from brainseg_desktop.cli.masks import compare_command, export_command
 from brainseg_desktop.cli.programs import (
     bench_command,
@@ -56,9 +57,11 @@ def commands() -> None:
 for _command in (
     open_command,
     segment_command,
+    models_command,
     compare_command,
     export_command,
     check_command,
+    data_command,
     train_command,
     evaluate_command,
     bench_command,

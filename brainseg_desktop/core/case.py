@@ -44,6 +44,8 @@ class Rating:
         (regions, X, Y, Z) uint8, 255 = certain, of a network's WT, TC, ET; kept for later use.
     details : mapping
         What the sidecar should say of its origin (model name, version, sha256, ...).
+    uncertainty : array or None
+        (X, Y, Z) uint8, 255 = 1 bit: how undecided the network was.
     """
 
     rater: str
@@ -53,6 +55,7 @@ class Rating:
     source: Source | None = None
     probabilities: NDArray[np.uint8] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    uncertainty: NDArray[np.uint8] | None = None
     history: History = field(init=False)
 
     def __post_init__(self) -> None:

@@ -50,9 +50,23 @@ ACTIONS = (
         "previous_case", "Previous case", "Case", ("Ctrl+Alt+P",), "Open the previous case of the list"
     ),
     ActionSpec(
-        "segment", "Segment with AI", "Network", ("Ctrl+G",), "Have the bundled network outline the tumour"
+        "segment", "Segment with AI", "Network", ("Ctrl+G",), "Have the chosen network outline the tumour"
     ),
     ActionSpec("cancel", "Cancel", "Network", (), "Stop the running segmentation at once"),
+    ActionSpec(
+        "about_network",
+        "About this network...",
+        "Network",
+        (),
+        "What the chosen network was trained on, what it is for, and its held-out figures",
+    ),
+    ActionSpec(
+        "models_folder",
+        "Open networks folder",
+        "Network",
+        (),
+        "Open the folder where networks of your own belong, each in a folder with its model.toml",
+    ),
     ActionSpec(
         "export", "Export...", "Case", ("Ctrl+S",), "Write the mask to a file, read it back and compare"
     ),
@@ -108,6 +122,14 @@ ACTIONS = (
         "Display",
         ("F",),
         "Show what was missed, extra and agreed against the other mask",
+        True,
+    ),
+    ActionSpec(
+        "uncertainty",
+        "Uncertainty",
+        "Display",
+        ("U",),
+        "Show how undecided the network was: the more, the brighter and the less transparent",
         True,
     ),
     ActionSpec(

@@ -6,21 +6,22 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from brainseg_desktop.core.volume import Sequence
 
 
-def make_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> None:
-    """All actions by subject."""
+def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -> None:
+    """All actions by subject, and the list of networks."""
     for title, names in (
         ("&Case", "open open_files load_mask - next_case previous_case - export - close_case quit"),
         ("&Edit", "undo redo - brush eraser ball keep_others smaller larger"),
         (
             "&View",
             "sequences planes - axial coronal sagittal - show_mask outline less_opaque more_opaque "
-            "difference - window auto_window crosshair fit maximise smooth theme",
+            "difference uncertainty - window auto_window crosshair fit maximise smooth theme",
         ),
+        ("&Network", "segment cancel - ? about_network models_folder - uncertainty"),
         ("&Agreement", "compare difference"),
         ("&Help", "help about"),
     ):
@@ -28,6 +29,8 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> None:
         for name in names.split():
             if name == "-":
                 menu.addSeparator()
+            elif name == "?":
+                menu.addMenu(networks)
             else:
                 menu.addAction(actions[name])
 
@@ -42,7 +45,7 @@ class ToolBar(QToolBar):
 
     sequence_chosen = Signal(object)
 
-    def __init__(self, actions: Mapping[str, QAction]) -> None:
+    def __init__(self, actions: Mapping[str, QAction], networks: QMenu) -> None:
         super().__init__("Tools")
         self.setObjectName("tools")
         self.setMovable(False)
@@ -72,6 +75,9 @@ class ToolBar(QToolBar):
                     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
                     if name == "undo":
                         button.setFixedWidth(self._undo_width)
+                    elif name == "segment":
+                        button.setMenu(networks)
+                        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
 
     def elided(self, name: str, text: str) -> str:
         """A step's name cut to the width of its button, so that the buttons behind it stay in place."""

@@ -36,6 +36,7 @@ from brainseg_desktop.gui.empty_view import EmptyView
 from brainseg_desktop.gui.exporting import Exporter
 from brainseg_desktop.gui.jobs_panel import JobBar
 from brainseg_desktop.gui.labels_panel import LabelsPanel, MasksPanel
+from brainseg_desktop.gui.networks import Networks
 from brainseg_desktop.gui.opening import Opener
 from brainseg_desktop.gui.parts import MessageBar, faint
 from brainseg_desktop.gui.readout import readout
@@ -82,7 +83,8 @@ class MainWindow(QMainWindow):
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.job_bar = JobBar()
         self.opener = Opener(self.desk)
-        self.segmenting = Segmenting(self.desk, client, self.job_bar, settings.device)
+        self.networks = Networks(self.desk, settings.model)
+        self.segmenting = Segmenting(self.desk, client, self.job_bar, self.networks, settings.device)
         self.exporter = Exporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.commands = Commands(self)
@@ -96,8 +98,8 @@ class MainWindow(QMainWindow):
     # Building ---------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        make_menus(self.menuBar(), self.actions_by_name)
-        self.tool_bar = ToolBar(self.actions_by_name)
+        make_menus(self.menuBar(), self.actions_by_name, self.networks.menu)
+        self.tool_bar = ToolBar(self.actions_by_name, self.networks.menu)
         self.addToolBar(self.tool_bar)
         self.empty = EmptyView()
         middle = QWidget()
@@ -152,6 +154,7 @@ class MainWindow(QMainWindow):
         )
         self.opener.busy.connect(self._show_busy)
         self.segmenting.running.connect(self._segmentation_runs)
+        self.networks.chosen.connect(self._network_chosen)
         self.cases.chosen.connect(self.opener.open_key)
         self.masks.chosen.connect(lambda row: self._show_mask(row))
         self.masks.start_from.connect(self._start_from)
@@ -209,7 +212,8 @@ class MainWindow(QMainWindow):
             "difference",
         ):
             self.actions_by_name[name].setEnabled(case is not None)
-        self.actions_by_name["cancel"].setEnabled(False)
+        for name in ("cancel", "uncertainty"):
+            self.actions_by_name[name].setEnabled(False)
         self._follow_layout()
         self._follow_tool()
         self._follow_history()
@@ -218,6 +222,7 @@ class MainWindow(QMainWindow):
         session, case = self.session, self.session.case
         if case is None:
             self.masks.set_masks([], [], -1)
+            self.tools.set_uncertainty(None)
             self.labels.set_scheme(None, self.state.tissue, frozenset())
             self.agreement.follow()
             return
@@ -230,6 +235,10 @@ class MainWindow(QMainWindow):
             self.state.set_tissue(scheme.tissues[0])
         self.labels.set_scheme(scheme, self.state.tissue, self.state.hidden)
         self.state.reference = session.reference
+        doubted = session.doubted
+        self.state.uncertainty = doubted.uncertainty if doubted is not None else None
+        self.actions_by_name["uncertainty"].setEnabled(doubted is not None)
+        self.tools.set_uncertainty(doubted)
         self.state.set_rating(session.shown)
         self.agreement.follow()
         self._follow_history()
@@ -263,6 +272,7 @@ class MainWindow(QMainWindow):
             ("show_mask", state.show_mask),
             ("outline", state.outline_only),
             ("difference", state.overlay is OverlayKind.DIFFERENCE),
+            ("uncertainty", state.overlay is OverlayKind.UNCERTAINTY),
             ("sequences" if self.viewer.layout_kind is Layout.SEQUENCES else "planes", True),
             (next(n for n, p in PLANES.items() if p is self.viewer.plane), True),
         ):
@@ -288,6 +298,11 @@ class MainWindow(QMainWindow):
     def _segmentation_runs(self, running: bool) -> None:
         self.actions_by_name["segment"].setEnabled(not running and self.session.case is not None)
         self.actions_by_name["cancel"].setEnabled(running)
+
+    def _network_chosen(self, name: str) -> None:
+        self.remember(model=name)
+        if not self.segmenting.is_running:
+            self.segmenting.warm_up()
 
     def _show_busy(self, text: str) -> None:
         self.empty.set_busy(text)

@@ -1,4 +1,4 @@
-"""Pictures of masks for the views: fill, outline, and the difference of two masks.
+"""Pictures of masks for the views: fill, outline, the difference of two masks, and how sure a network was.
 
 The pictures are kept per slice, because the four linked views of one plane show the same mask.
 """
@@ -20,6 +20,22 @@ from brainseg_desktop.services.compare import AGREED, EXTRA, MISSED
 Colour = tuple[int, int, int]
 
 DIFFERENCE_COLOURS: dict[int, Colour] = {AGREED: (160, 160, 160), MISSED: (0, 114, 178), EXTRA: (230, 159, 0)}
+# Nine steps of Matplotlib's "inferno" (CC0) from 0.2 to 1: as bright to the eye as the value is high, for
+# colour-blind eyes too.
+UNCERTAINTY_COLOURS: tuple[Colour, ...] = (
+    (66, 10, 104),
+    (106, 23, 110),
+    (147, 38, 103),
+    (186, 54, 85),
+    (221, 81, 58),
+    (243, 120, 25),
+    (252, 165, 10),
+    (246, 215, 70),
+    (252, 255, 164),
+)
+_EDGE: Colour = (255, 255, 255)
+# Below so much of 1 bit nothing is drawn.
+LEAST_UNCERTAINTY = 0.03
 
 
 def premultiplied(colour: Colour, opacity: float) -> int:
@@ -78,6 +94,26 @@ def render(
         present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
         lines = [(colours[int(v)], outline_path(labels == v)) for v in present if int(v) in colours]
     return MaskPicture(labels, buffer, image, _filled(labels) if fill else QRectF(), tuple(lines))
+
+
+def uncertainty_table(opacity: float) -> NDArray[np.uint32]:
+    """Lookup from uncertainty, 0..255, to premultiplied ARGB: brighter and less transparent as it grows."""
+    steps = np.linspace(0, 255, len(UNCERTAINTY_COLOURS))
+    colours = np.stack([np.interp(np.arange(256), steps, c) for c in zip(*UNCERTAINTY_COLOURS, strict=True)])
+    shares = min(1.0, 2 * opacity) * 0.9 * (np.arange(256) / 255) ** 0.7
+    shares[: round(255 * LEAST_UNCERTAINTY)] = 0
+    r, g, b, a = (np.rint(c).astype(np.uint32) for c in (*(colours * shares), 255 * shares))
+    return np.asarray(a << 24 | r << 16 | g << 8 | b, np.uint32)
+
+
+def render_uncertainty(values: NDArray[np.uint8], inside: NDArray[np.bool_], opacity: float) -> MaskPicture:
+    """Draw an uncertainty picture (rows, columns), and the outer edge of the mask on it."""
+    lines = ((_EDGE, outline_path(inside)),) if inside.any() else ()
+    values = np.ascontiguousarray(values)
+    buffer = uncertainty_table(opacity)[values]
+    rows, columns = values.shape
+    image = QImage(buffer.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)  # type: ignore[call-overload]
+    return MaskPicture(values, buffer, image, _filled(values), lines)
 
 
 def _filled(labels: NDArray[np.uint8]) -> QRectF:

@@ -20,6 +20,8 @@ def readout(state: ViewState, voxel: tuple[int, int, int] | None) -> str:
     parts += [f"{s.value} {_value(float(v.data[where]))}" for s, v in case.volumes.items()]
     if state.rating is not None:
         parts.append(TISSUE_NAMES[Tissue(int(state.rating.label_map.array[where]))])
+    if state.uncertainty is not None and state.shows_uncertainty:
+        parts.append(f"uncertainty {state.uncertainty[where] / 255:.2f} bit")
     return "    ".join(parts)
 
 

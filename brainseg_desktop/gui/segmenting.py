@@ -12,8 +12,10 @@ from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.jobs_panel import JobBar
+from brainseg_desktop.gui.networks import Networks
+from brainseg_desktop.services.models import find_network
 from brainseg_desktop.services.predict import predict_case
-from brainseg_desktop.services.worker_client import WorkerClient, default_model_dir
+from brainseg_desktop.services.worker_client import WorkerClient
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +30,11 @@ class Segmenting(QObject):
 
     running = Signal(bool)
 
-    def __init__(self, desk: Desk, client: WorkerClient, bar: JobBar, device: str = "auto") -> None:
+    def __init__(
+        self, desk: Desk, client: WorkerClient, bar: JobBar, networks: Networks, device: str = "auto"
+    ) -> None:
         super().__init__(desk.window)
+        self._networks = networks
         self._device = device
         self._desk = desk
         self._client = client
@@ -44,8 +49,9 @@ class Segmenting(QObject):
 
     def warm_up(self) -> None:
         """Start the worker and have it read the network, so that the first click is answered at once."""
+        name = self._networks.name
         self._desk.jobs.free(
-            lambda: self._client.warm_up(default_model_dir(), self._device), lambda _: None, self._not_warm
+            lambda: self._client.warm_up(find_network(name), self._device), lambda _: None, self._not_warm
         )
 
     def start(self) -> None:
@@ -72,11 +78,12 @@ class Segmenting(QObject):
             if mine():
                 self._bar.set_progress("Segmenting, slice", done, total, seconds_left)
 
-        first_slice = desk.state.cursor[2]
+        first_slice, network = desk.state.cursor[2], self._networks.name
         desk.jobs.document(
             lambda: predict_case(
                 case,
                 self._client,
+                find_network(network),
                 device=self._device,
                 first_slice=first_slice,
                 on_slice=lambda z, tissues: post(lambda: slice_home(z, tissues)),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTransform
+from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QWidget
 
 from brainseg_desktop.core.labels import TISSUE_COLOURS, Tissue
-from brainseg_desktop.gui.overlay import MaskPicture
+from brainseg_desktop.gui.overlay import UNCERTAINTY_COLOURS, MaskPicture
 from brainseg_desktop.gui.plane import Projection
 
 _TEXT = QColor(222, 226, 230)
@@ -90,6 +90,23 @@ def draw_corners(
         _write(painter, view, where, letter, _LETTER)
 
 
+def draw_scale(painter: QPainter, view: QWidget) -> None:
+    """Draw what the colours of uncertainty mean, in the lower right corner."""
+    line = painter.fontMetrics().height()
+    height = min(7.0 * line, view.height() / 3)
+    bar = QRectF(view.width() - 18, view.height() - 10 - height, 9, height)
+    gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
+    for number, colour in enumerate(UNCERTAINTY_COLOURS):
+        gradient.setColorAt(number / (len(UNCERTAINTY_COLOURS) - 1), QColor(*colour))
+    painter.setPen(QPen(_FAINT, 1))
+    painter.setBrush(gradient)
+    painter.drawRect(bar)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    beside = round(view.width() - bar.left())
+    _write(painter, view, _RIGHT | _TOP, "1 bit", _TEXT, top=round(bar.top()) - 8, right=beside)
+    _write(painter, view, _RIGHT | _BOTTOM, "0", _TEXT, right=beside)
+
+
 def draw_missing(painter: QPainter, view: QWidget, name: str) -> None:
     """Say that the exam lacks the sequence of this view."""
     painter.setPen(_FAINT)
@@ -103,10 +120,16 @@ def draw_focus(painter: QPainter, view: QWidget) -> None:
 
 
 def _write(
-    painter: QPainter, view: QWidget, where: Qt.AlignmentFlag, text: str, colour: QColor, top: int = 0
+    painter: QPainter,
+    view: QWidget,
+    where: Qt.AlignmentFlag,
+    text: str,
+    colour: QColor,
+    top: int = 0,
+    right: int = 0,
 ) -> None:
     """Text with a dark shadow: it must be read on bright bone too."""
-    frame = QRectF(view.rect()).adjusted(8, 6 + top, -8, -6)
+    frame = QRectF(view.rect()).adjusted(8, 6 + top, -8 - right, -6)
     painter.setPen(QColor(0, 0, 0, 200))
     painter.drawText(frame.translated(1, 1), where, text)
     painter.setPen(colour)

@@ -32,6 +32,7 @@ from brainseg_desktop.gui.slice_drawing import (
     draw_focus,
     draw_mask,
     draw_missing,
+    draw_scale,
 )
 from brainseg_desktop.gui.view_state import Mode, ViewState
 
@@ -152,6 +153,8 @@ class SliceView(QWidget):
         if self._letters is None:
             self._letters = side_letters(volume.grid, self.plane)
         draw_corners(painter, self, self._captions(volume), self._letters)
+        if self._state.shows_uncertainty:
+            draw_scale(painter, self)
         if self._mouse is not None and self._state.mode in (Mode.BRUSH, Mode.ERASER):
             radius = self._state.brush_mm / 2 * projection.pixels_per_mm
             draw_brush(painter, self._mouse, radius, None if self._tool.is_erasing else self._state.tissue)

@@ -92,6 +92,9 @@ def _style_sheet(theme: Theme) -> str:
     QToolButton:checked {{ background: {theme.raised}; border-color: {theme.accent}; }}
     QToolButton:disabled {{ color: {theme.faint}; }}
     QToolButton#segment {{ background: {theme.accent}; color: {theme.accent_text}; font-weight: 600; }}
+    QToolButton#segment {{ padding-right: 26px; }}
+    QToolButton#segment::menu-button {{ border: 0; border-left: 1px solid {theme.window}; width: 18px;
+        border-top-right-radius: 4px; border-bottom-right-radius: 4px; }}
     QToolButton#segment:disabled {{ background: {theme.raised}; color: {theme.faint}; }}
     QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; }}
     QDockWidget::title {{ background: {theme.window}; padding: 6px 8px; }}

@@ -19,6 +19,7 @@ from brainseg_desktop.gui.overlay import (
     MaskPicture,
     label_picture,
     render,
+    render_uncertainty,
     tissue_colours,
 )
 from brainseg_desktop.gui.plane import Camera, Plane
@@ -42,6 +43,7 @@ class OverlayKind(Enum):
 
     MASK = "mask"
     DIFFERENCE = "difference"
+    UNCERTAINTY = "uncertainty"
 
 
 class ViewState(QObject):
@@ -75,6 +77,8 @@ class ViewState(QObject):
         self.outline_only = False
         self.hidden: frozenset[Tissue] = frozenset()
         self.overlay = OverlayKind.MASK
+        # How undecided a network was, (X, Y, Z) uint8; None where there is no such map.
+        self.uncertainty: np.ndarray | None = None
         self.region: Region = WT
         self.smooth = False
         # Slices a running segmentation has delivered so far, shown until it ends.
@@ -88,7 +92,7 @@ class ViewState(QObject):
         """Show a case from its middle, fitted, each sequence in its default window."""
         self.case = case
         self.rating = self.reference = None
-        self.preview = None
+        self.preview = self.uncertainty = None
         self._pictures.clear()
         self.windows = {}
         self._default_windows = {}
@@ -196,6 +200,12 @@ class ViewState(QObject):
         self.overlay = kind
         self.refresh_overlay()
 
+    @property
+    def shows_uncertainty(self) -> bool:
+        """Whether the views show how undecided the network was."""
+        chosen = self.overlay is OverlayKind.UNCERTAINTY and self.show_mask and self.preview is None
+        return chosen and self.uncertainty is not None
+
     def set_region(self, region: Region) -> None:
         """Region whose difference is shown."""
         self.region = region
@@ -264,6 +274,9 @@ class ViewState(QObject):
         if self.rating is None:
             return None
         labels = label_picture(self.rating.label_map.array, plane, index)
+        if self.uncertainty is not None and self.overlay is OverlayKind.UNCERTAINTY:
+            values = label_picture(self.uncertainty, plane, index)
+            return render_uncertainty(values, labels > 0, self.opacity)
         if self.overlay is OverlayKind.DIFFERENCE and self.reference is not None:
             reference = label_picture(self.reference.label_map.array, plane, index)
             codes = difference_map(reference, labels, self.region)

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.inference.background import Background, find_background
 
+Name = TypeVar("Name", bound=str)
+
 KINDS = ("whole_head", "skull_stripped")
+# Name of the one channel of an exam that is a picture and no sequence.
+PICTURE = "image"
 # Measured on 88 whole heads and 8 stripped brains, also in shifted and z-scored form: `exact` is at most 0.91
 # and at least 0.99, `evenness` at most 0.6 in heads on a clean background, at least 0.8 in stripped brains.
 LEAST_EXACT = 0.955
@@ -45,9 +49,12 @@ class Signs:
     evenness: float
 
 
-def detect_kind(volumes: Mapping[Sequence, NDArray[np.generic]]) -> str:
-    """One of `KINDS`, from whatever sequences there are; whole head where nothing can be told."""
-    signs = [s for data in volumes.values() if (s := read_signs(data)) is not None]
+def detect_kind(volumes: Mapping[Name, NDArray[np.generic]]) -> str:
+    """One of `KINDS`, from whatever sequences there are; whole head where nothing can be told.
+
+    A picture's greys are not those of any sequence, and its margins may be anything: nothing is told from it.
+    """
+    signs = [s for name, data in volumes.items() if name != PICTURE and (s := read_signs(data)) is not None]
     if not signs:
         return KINDS[0]
     exact = float(np.mean([s.exact for s in signs]))

@@ -1,4 +1,4 @@
-"""Runs a network with ONNX Runtime on the CPU."""
+"""Runs networks with ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.inference.preprocess import KINDS
-from brainseg_desktop.inference.segmenter import Model
-from brainseg_desktop.inference.weights import INPUT, KIND, OUTPUT
+from brainseg_desktop.inference.card import Model
+from brainseg_desktop.inference.segmentation import network_for
+from brainseg_desktop.inference.weights import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     import onnxruntime
 
 
 class OnnxSegmenter:
-    """A network in ONNX Runtime; one session for each kind of exam, made when first needed."""
+    """The networks of a model in ONNX Runtime; one session for each weights file, made when first needed."""
 
     device = "cpu"
 
@@ -29,16 +29,20 @@ class OnnxSegmenter:
 
     def prepare(self, kind: str) -> None:
         """Make the session for a kind of exam ahead of its first slice."""
-        if kind not in self._sessions:
-            self._sessions[kind] = self._open(kind)
+        self._session(kind)
 
     def predict(self, slices: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
         """See `segmenter.Segmenter`."""
-        self.prepare(kind)
-        (probabilities,) = self._sessions[kind].run([OUTPUT], {INPUT: np.ascontiguousarray(slices)})
+        (probabilities,) = self._session(kind).run([OUTPUT], {INPUT: np.ascontiguousarray(slices)})
         return np.asarray(probabilities, np.float32)
 
-    def _open(self, kind: str) -> onnxruntime.InferenceSession:
+    def _session(self, kind: str) -> onnxruntime.InferenceSession:
+        network = network_for(self.model.card, kind)
+        if network.weights not in self._sessions:
+            self._sessions[network.weights] = self._open(network.weights)
+        return self._sessions[network.weights]
+
+    def _open(self, weights: str) -> onnxruntime.InferenceSession:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -46,29 +50,15 @@ class OnnxSegmenter:
         options.inter_op_num_threads = 1
         # Waiting threads sleep: spinning would take the processor from the window between two batches.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Kernels stored as int8 are made floats once, as the session is made, and not with every batch.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.log_severity_level = 3
-        content = choose_kind(self.model.weights.read_bytes(), KINDS.index(kind))
+        path = self.model.folder / weights
         try:
-            return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            return onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:
             # The runtime's exception classes share no public base.
             reason = str(error).splitlines()[0]
-            card = self.model.card
-            raise UserError(
-                "model_corrupt", path=self.model.weights, name=card.name, reason=reason
-            ) from error
-
-
-def choose_kind(content: bytes, kind: int) -> bytes:
-    """A weights file with another number in its scalar `KIND`.
-
-    The scalar must be a constant, so that the runtime folds the norms of this kind into the convolutions. It
-    is changed in the file's bytes because the runtime takes a replacement only after it has folded, and the
-    package `onnx` is not among those the app is shipped with. The field is an int64 tensor without
-    dimensions: data type, name, and eight bytes.
-    """
-    field = b"\x10\x07\x42" + bytes([len(KIND)]) + KIND.encode() + b"\x4a\x08"
-    start = content.find(field) + len(field)
-    if content.count(field) != 1:
-        raise ValueError(f"the weights file holds no single scalar {KIND!r}")
-    return content[:start] + kind.to_bytes(8, "little") + content[start + 8 :]
+            raise UserError("weights_not_onnx", path=path, reason=reason) from error

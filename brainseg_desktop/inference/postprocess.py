@@ -1,64 +1,127 @@
-"""From region probabilities to tissue labels."""
+"""From region probabilities to tissue labels, and how sure the network is of them."""
 
 from __future__ import annotations
 
-from math import inf
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.inference.card import Postprocess
 
-# Probabilities are stored as 0..255.
-THRESHOLD = 128
-# A piece of tumour is a speck if it is smaller than this share of the largest piece and than so many voxels
-# of the grid. In whole heads, whose scalp, eyes and fat draw false pieces, size alone does not save one:
-# in the references of the 64 training patients pieces below 0.15 hold 0.2 % of the tumour (at most 5 %).
-SPECKS: dict[str, tuple[float, float]] = {"whole_head": (0.15, inf), "skull_stripped": (0.05, 60)}
+THRESHOLD = 0.5
+# A piece's voxels touch by face, edge or corner.
+_TOUCHING = np.ones((3, 3, 3), bool)
 
 
 def label_tissues(
-    probabilities: NDArray[np.uint8], regions: tuple[str, ...], threshold: int = THRESHOLD
+    probabilities: NDArray[np.uint8] | NDArray[np.floating],
+    regions: tuple[str, ...],
+    postprocess: Postprocess = Postprocess(),  # noqa: B008 (frozen)
 ) -> NDArray[np.uint8]:
     """Tissue of every voxel, by the nested regions that hold it.
 
     Parameters
     ----------
-    probabilities : (R, ...) uint8 array
+    probabilities : (R, ...) array
+        0..255 if uint8, else 0..1.
     regions : tuple of str
         ``("WT",)``: one label for the whole tumour. ``("WT", "TC", "ET")``: oedema is WT without TC, necrosis
         (with non-enhancing core) is TC without ET.
+    postprocess : Postprocess
+        Only its thresholds are used here: `clean` does the rest. What is in an inner region by its own
+        threshold but not in the outer one is left out.
 
     Returns
     -------
     array of uint8, shape of one region
         `Tissue` values.
     """
-    inside = probabilities >= threshold
-    if regions == ("WT",):
-        return np.where(inside[0], np.uint8(Tissue.TUMOUR), np.uint8(0))
-    if regions != ("WT", "TC", "ET"):
+    if regions not in (("WT",), ("WT", "TC", "ET")):
         raise ValueError(f"no labels for the regions {regions}")
-    whole = inside[0]
-    core = whole & inside[1]
+    inside = [
+        region >= _cut(postprocess.thresholds.get(name, THRESHOLD), probabilities.dtype)
+        for name, region in zip(regions, probabilities, strict=True)
+    ]
+    if len(inside) == 1:
+        return np.where(inside[0], np.uint8(Tissue.TUMOUR), np.uint8(0))
+    whole, core, enhancing = inside
     labels = np.where(whole, np.uint8(Tissue.OEDEMA), np.uint8(0))
+    core &= whole
     labels[core] = Tissue.NECROSIS
-    labels[core & inside[2]] = Tissue.ENHANCING
+    labels[core & enhancing] = Tissue.ENHANCING
     return labels
 
 
-def remove_specks(labels: NDArray[np.uint8], kind: str) -> NDArray[np.uint8]:
-    """Labels (X, Y, Z) without isolated pieces that are small beside the largest one; see `SPECKS`.
+def clean(labels: NDArray[np.uint8], postprocess: Postprocess) -> NDArray[np.uint8]:
+    """Labels without holes and specks, as far as the card asks for it.
 
-    In stripped brains satellites of a real size stay: a false piece is deleted in one click, a missing one is
-    never seen.
+    Parameters
+    ----------
+    labels : (X, Y, Z) uint8 array
+        `Tissue` values; not changed.
+    postprocess : Postprocess
+        Holes are filled first, axial slice by slice, with the tissue of the outermost region alone.
+
+    Returns
+    -------
+    (X, Y, Z) uint8 array
     """
-    pieces, count = ndimage.label(labels > 0, structure=np.ones((3, 3, 3), bool))
-    if count < 2:
+    box = Box.of(labels > 0)
+    if box.is_empty:
         return labels
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    share, voxels = SPECKS[kind]
-    dropped = (sizes < voxels) & (sizes < share * sizes.max())
-    return np.where(dropped[pieces], np.uint8(0), labels)
+    cut = labels[box.slices].copy()
+    if postprocess.fill_holes:
+        outermost = Tissue.TUMOUR if (cut == Tissue.TUMOUR).any() else Tissue.OEDEMA
+        for z in range(cut.shape[2]):
+            image = cut[:, :, z]
+            image[ndimage.binary_fill_holes(image > 0) & (image == 0)] = outermost
+    if postprocess.speck_share > 0 and postprocess.speck_voxels > 0:
+        pieces, _ = ndimage.label(cut > 0, structure=_TOUCHING)
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        dropped = (sizes < postprocess.speck_voxels) & (sizes < postprocess.speck_share * sizes.max())
+        cut[dropped[pieces]] = 0
+    cleaned = np.zeros_like(labels)
+    cleaned[box.slices] = cut
+    return cleaned
+
+
+def uncertainty(probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """How undecided the network is, voxel by voxel.
+
+    Binary entropy of each region's probability, the largest over the regions: 0 where every region is
+    certainly there or certainly not, 1 bit where one may as well be as not.
+
+    Parameters
+    ----------
+    probabilities : (R, ...) uint8 array
+        0..255 for 0..1.
+
+    Returns
+    -------
+    array of uint8, shape of one region
+        0..255 for 0..1 bit.
+    """
+    table = _entropy_table()
+    found: NDArray[np.uint8] = table[probabilities[0]]
+    for region in probabilities[1:]:
+        np.maximum(found, table[region], out=found)
+    return found
+
+
+def _entropy_table() -> NDArray[np.uint8]:
+    """Entropy of each of the 256 probabilities."""
+    p = np.arange(1, 255) / 255
+    bits = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    return np.rint(255 * np.pad(bits, 1)).astype(np.uint8)
+
+
+def _cut(threshold: float, dtype: np.dtype[np.generic]) -> np.generic:
+    """The least value that counts as inside."""
+    if dtype == np.uint8:
+        return np.uint8(math.ceil(255 * threshold - 1e-9))
+    return dtype.type(threshold)

@@ -6,21 +6,37 @@ right, columns to the front. Slices are resampled in-plane only, so each slice o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.inference.background import COARSE, Background, coarse, find_background
 from brainseg_desktop.inference.frame import FloatArray, Frame, to_native, to_working
-from brainseg_desktop.inference.kinds import KINDS, detect_kind
+from brainseg_desktop.inference.kinds import KINDS, PICTURE, detect_kind
+from brainseg_desktop.inference.preparation import Preparation
 
-__all__ = ["CHANNELS", "KINDS", "Frame", "Prepared", "prepare", "to_native", "to_working"]
+__all__ = [
+    "CHANNELS",
+    "KINDS",
+    "PICTURE",
+    "Frame",
+    "Prepared",
+    "prepare",
+    "recognise_kind",
+    "to_native",
+    "to_working",
+    "with_context",
+]
+
+# A sequence by its name; `Sequence` members are names.
+Name = TypeVar("Name", bound=str)
 
 CHANNELS = (Sequence.T1, Sequence.T1CE, Sequence.T2, Sequence.FLAIR)
-WORKING_SPACING_MM = 1.5
 # Slices without a known spacing (LGG) are taken to be a head in a usual field of view.
 NOMINAL_FIELD_OF_VIEW_MM = 240.0
 MULTIPLE = 16
@@ -36,8 +52,9 @@ class Prepared:
 
     Parameters
     ----------
-    slices : (Z, 4, H, W) float32 array
-        Channels in the order of `CHANNELS`; a missing sequence is all zero.
+    slices : (Z, C, H, W) float32 array
+        Channels in the order of `Preparation.channels`; a missing sequence is all zero. Without neighbours:
+        `with_context` adds them.
     present : tuple of bool
         Which channels carry a sequence.
     kind : str
@@ -52,45 +69,86 @@ class Prepared:
 
 
 def prepare(
-    volumes: Mapping[Sequence, NDArray[np.generic]],
+    volumes: Mapping[Name, NDArray[np.generic]],
     spacing_mm: tuple[float, float] | None,
+    preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
     kind: str | None = None,
 ) -> Prepared:
     """Resample, normalise and crop the sequences of one exam.
 
     Parameters
     ----------
-    volumes : mapping of Sequence to (X, Y, Z) array
-        On one grid; at least one.
+    volumes : mapping of sequence name to (X, Y, Z) array
+        On one grid; at least one. `Sequence` members are names; a picture is called `PICTURE`.
     spacing_mm : (float, float) or None
         In-plane voxel size; None where the files do not tell (a usual field of view is assumed).
+    preparation : Preparation
+        Of the network; sequences that it does not name are not used.
     kind : str, optional
         Taken from the images if not given.
+
+    Raises
+    ------
+    UserError
+        ``network_inputs_missing`` (params ``wanted``, ``present``) if the exam has none of the sequences.
     """
     shapes = {data.shape for data in volumes.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 3:
         raise ValueError(f"sequences must share one 3-D shape, not {sorted(shapes)}")
-    native_shape = next(iter(shapes))
-    kept = drop_copies(volumes)
-    backgrounds = {s: find_background(volumes[s]) for s in kept}
-    frame = find_frame({s: (volumes[s], backgrounds[s]) for s in kept}, native_shape, spacing_mm)
-    slices = np.zeros((native_shape[2], len(CHANNELS), *frame.size), np.float32)
-    for channel, sequence in enumerate(CHANNELS):
-        if sequence in kept:
-            slices[:, channel] = normalise(
-                to_working(volumes[sequence], frame, backgrounds[sequence].value), backgrounds[sequence]
-            )
-    present = tuple(s in kept for s in CHANNELS)
-    return Prepared(slices, present, kind or detect_kind({s: volumes[s] for s in kept}), frame)
+    x, y, z = next(iter(shapes))
+    measured = drop_copies(volumes)
+    used = {name: volumes[name] for name in measured if name in preparation.channels}
+    if not used:
+        wanted = list(preparation.channels)
+        raise UserError("network_inputs_missing", wanted=wanted, present=sorted(map(str.__str__, measured)))
+    backgrounds = {name: find_background(data) for name, data in used.items()}
+    frame = find_frame(
+        {name: (data, backgrounds[name]) for name, data in used.items()}, (x, y, z), spacing_mm, preparation
+    )
+    slices = np.zeros((z, len(preparation.channels), *frame.size), np.float32)
+    for channel, name in enumerate(preparation.channels):
+        if name in used:
+            slices[:, channel] = scaled(used[name], frame, backgrounds[name], preparation.normalise)
+    present = tuple(name in used for name in preparation.channels)
+    return Prepared(slices, present, kind or detect_kind({name: volumes[name] for name in measured}), frame)
+
+
+def recognise_kind(volumes: Mapping[Name, NDArray[np.generic]]) -> str:
+    """One of `KINDS`, told from the sequences that are measured ones."""
+    return detect_kind({name: volumes[name] for name in drop_copies(volumes)})
+
+
+def with_context(slices: NDArray[np.floating], places: Iterable[int], context: tuple[int, ...]) -> FloatArray:
+    """Slices with their neighbours, as the network takes them; see `Preparation.context`.
+
+    Parameters
+    ----------
+    slices : (Z, C, H, W) array
+    places : iterable of int
+        The n slices to outline.
+
+    Returns
+    -------
+    (n, len(context) * C, H, W) float32 array
+    """
+    near = np.add.outer(np.fromiter(places, int), context).clip(0, len(slices) - 1)
+    stacked = slices[near].reshape(len(near), -1, *slices.shape[2:])
+    return np.asarray(stacked, np.float32)
 
 
 def find_frame(
-    volumes: Mapping[Sequence, tuple[NDArray[np.generic], Background]],
+    volumes: Mapping[Name, tuple[NDArray[np.generic], Background]],
     native_shape: tuple[int, int, int],
     spacing_mm: tuple[float, float] | None,
+    preparation: Preparation,
 ) -> Frame:
-    """The smallest network slice that holds the head in every slice and sequence, with a margin."""
-    working_shape = working_in_plane(native_shape[:2], spacing_mm)
+    """The smallest network slice that holds the head in every slice and sequence, with a margin.
+
+    Where the preparation states a size, it is the whole slice instead.
+    """
+    if preparation.size is not None:
+        return Frame(native_shape, preparation.size, (0, 0), preparation.size)
+    working_shape = working_in_plane(native_shape[:2], spacing_mm, preparation.spacing_mm)
     start, size = [0, 0], [0, 0]
     for axis in range(2):
         first, last = native_shape[axis], 0
@@ -116,13 +174,32 @@ def _bright(data: NDArray[np.generic], background: Background) -> NDArray[np.boo
     return np.asarray(distance > max(0.15 * float(np.percentile(distance, 99)), background.tolerance))
 
 
-def working_in_plane(shape: tuple[int, int], spacing_mm: tuple[float, float] | None) -> tuple[int, int]:
+def working_in_plane(
+    shape: tuple[int, int], spacing_mm: tuple[float, float] | None, working_mm: float
+) -> tuple[int, int]:
     """In-plane shape at the working spacing."""
     if spacing_mm is None:
         nominal = NOMINAL_FIELD_OF_VIEW_MM / max(shape)
         spacing_mm = (nominal, nominal)
-    x, y = (max(1, round(n * s / WORKING_SPACING_MM)) for n, s in zip(shape, spacing_mm, strict=True))
+    x, y = (max(1, round(n * s / working_mm)) for n, s in zip(shape, spacing_mm, strict=True))
     return x, y
+
+
+def scaled(data: NDArray[np.generic], frame: Frame, background: Background, how: str) -> FloatArray:
+    """One sequence as network slices (Z, H, W), scaled as `Preparation.normalise` says."""
+    if how == "tissue":
+        return normalise(to_working(data, frame, background.value), background)
+    values = np.asarray(data[(data != 0) & np.isfinite(data)], np.float32)
+    if values.size == 0:
+        return np.zeros((frame.native_shape[2], *frame.size), np.float32)
+    if how == "zscore":
+        zero, unit = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    else:
+        zero, unit = float(values.min()), float(np.ptp(values))
+    if unit <= 1e-5 * float(np.abs(values).max()):
+        return np.zeros((frame.native_shape[2], *frame.size), np.float32)
+    slices = np.asarray((to_working(data, frame) - np.float32(zero)) / np.float32(unit), np.float32)
+    return slices.clip(0, 1) if how == "minmax" else slices
 
 
 def normalise(slices: FloatArray, background: Background) -> FloatArray:
@@ -146,16 +223,16 @@ def normalise(slices: FloatArray, background: Background) -> FloatArray:
     )
 
 
-def drop_copies(volumes: Mapping[Sequence, NDArray[np.generic]]) -> tuple[Sequence, ...]:
+def drop_copies(volumes: Mapping[Name, NDArray[np.generic]]) -> tuple[Name, ...]:
     """The sequences that are measured ones: a copy of another sequence counts as missing.
 
     FLAIR is kept before the others: in the known data it is FLAIR that was copied into the gaps.
     """
-    kept: list[Sequence] = []
-    order = sorted(volumes, key=lambda s: (s is not Sequence.FLAIR, CHANNELS.index(s)))
-    for sequence in order:
-        if not any(_same(volumes[sequence], volumes[other]) for other in kept):
-            kept.append(sequence)
+    kept: list[Name] = []
+    rank: dict[str, int] = {name: place for place, name in enumerate((Sequence.FLAIR, *CHANNELS[:-1]))}
+    for name in sorted(volumes, key=lambda s: rank.get(s, len(rank))):
+        if not any(_same(volumes[name], volumes[other]) for other in kept):
+            kept.append(name)
     return tuple(kept)
 
 

@@ -1,80 +1,18 @@
-"""What a network is to the rest of the program: a card that says what it is, and a way to run it."""
+"""What a network is to the rest of the program: a way to run it on a device, and what it says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A held-out figure: what was measured, on whom, and how many of them.
-
-    Parameters
-    ----------
-    side : str
-        ``"validation"`` or ``"test"``.
-    data : str
-        Data set.
-    region : str
-        WT, TC or ET.
-    dice : float
-        Mean over the patients.
-    lowest : float
-        The worst patient's.
-    n : int
-        Patients.
-    """
-
-    side: str
-    data: str
-    region: str
-    dice: float
-    lowest: float
-    n: int
-
-
-class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The content of ``models/<name>/model.toml``.
-
-    `regions` names, for each kind of exam, the regions the network was taught for it; what it says about
-    others is worth nothing and is not shown.
-    """
-
-    name: str
-    version: str
-    title: str
-    weights: str
-    sha256: str
-    licence: str
-    architecture: str
-    parameters: int
-    inputs: tuple[str, ...]
-    regions: dict[str, tuple[str, ...]]
-    training_data: tuple[str, ...]
-    recipe: str
-    steps: int
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
-    note: str = ""
-    figures: tuple[Figure, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model found on disk: its card and the checked weights file."""
-
-    card: ModelCard
-    weights: Path
+from brainseg_desktop.inference.card import Model
 
 
 class Segmenter(Protocol):
-    """A network on a device."""
+    """The networks of a model on a device."""
 
     @property
     def model(self) -> Model: ...
@@ -85,7 +23,19 @@ class Segmenter(Protocol):
         ...
 
     def predict(self, slices: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
-        """Nested region probabilities (N, 3, H, W) of prepared slices (N, 4, H, W) of one kind of exam."""
+        """Nested probabilities of slices by the network for a kind of exam.
+
+        Parameters
+        ----------
+        slices : (N, `Preparation.input_channels`, H, W) array
+        kind : str
+            One that the model has a network for.
+
+        Returns
+        -------
+        (N, R, H, W) array
+            R regions, as its card names them.
+        """
         ...
 
 
@@ -103,9 +53,12 @@ class Prediction:
         Kind of exam.
     labels : (X, Y, Z) uint8 array
         `core.labels.Tissue` values.
+    uncertainty : (X, Y, Z) uint8 array
+        0..255 for 0..1 bit; see `postprocess.uncertainty`.
     """
 
     probabilities: NDArray[np.uint8]
     regions: tuple[str, ...]
     kind: str
     labels: NDArray[np.uint8]
+    uncertainty: NDArray[np.uint8]

@@ -1,6 +1,6 @@
-"""Runs a network with torch, on a GPU where there is one. The one module of inference that imports torch.
+"""Runs U-Nets with torch, on a GPU where there is one. The one module of inference that imports torch.
 
-The weights are read from the same .onnx file as the ONNX backend's; norms are folded into the convolutions.
+The weights are read from the same .onnx files as the ONNX backend's.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.inference.preprocess import KINDS
-from brainseg_desktop.inference.segmenter import Model
-from brainseg_desktop.inference.weights import NORM_EPSILON
+from brainseg_desktop.inference.card import Model, NetworkCard
+from brainseg_desktop.inference.graph import read_tensors
+from brainseg_desktop.inference.segmentation import network_for
+from brainseg_desktop.inference.weights import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +23,7 @@ Layer = tuple["Tensor", "Tensor"]
 
 
 class TorchSegmenter:
-    """The U-Net as plain functions of folded weights."""
+    """The networks of a model as plain functions of their weights; the architecture must be ``unet``."""
 
     def __init__(self, model: Model, device: str = "auto", threads: int | None = None) -> None:
         try:
@@ -35,61 +36,48 @@ class TorchSegmenter:
             torch.set_num_threads(threads)
         self.model = model
         self.device = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-        self._weights = read_weights(model)
         self._layers: dict[str, dict[str, Layer]] = {}
 
     def prepare(self, kind: str) -> None:
-        """Fold the norms for a kind of exam ahead of its first slice."""
-        if kind not in self._layers:
-            self._layers[kind] = fold_norms(self._weights, KINDS.index(kind), self.device)
+        """Read the weights for a kind of exam ahead of its first slice."""
+        self._of(network_for(self.model.card, kind))
 
     def predict(self, slices: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
         """See `segmenter.Segmenter`."""
         import torch
 
-        self.prepare(kind)
+        network = network_for(self.model.card, kind)
+        layers = self._of(network)
         with torch.inference_mode():
             x = torch.from_numpy(np.ascontiguousarray(slices)).to(self.device)
-            logits = forward(x.contiguous(memory_format=torch.channels_last), self._layers[kind])
-            nested = torch.sigmoid(logits).cummin(dim=1).values
-        return np.asarray(nested.cpu().numpy(), np.float32)
+            logits = forward(x.contiguous(memory_format=torch.channels_last), layers)
+            probabilities = nested(logits, network)
+        return np.asarray(probabilities.cpu().numpy(), np.float32)
+
+    def _of(self, network: NetworkCard) -> dict[str, Layer]:
+        if network.weights not in self._layers:
+            path = self.model.folder / network.weights
+            try:
+                weights = read_weights(read_tensors(path.read_bytes()))
+            except ValueError as error:
+                raise UserError("weights_not_onnx", path=path, reason=str(error)) from error
+            self._layers[network.weights] = layers_of(weights, self.device)
+        return self._layers[network.weights]
 
 
-def read_weights(model: Model) -> dict[str, NDArray[np.float32]]:
-    """The tensors of the weights file in single precision, by the names of the torch state dict."""
-    try:
-        import onnx
-        from onnx import numpy_helper
-    except ImportError as error:
-        raise UserError("torch_missing", device="onnx") from error
-    graph = onnx.load(model.weights).graph
-    return {t.name: numpy_helper.to_array(t).astype(np.float32) for t in graph.initializer}
-
-
-def fold_norms(weights: dict[str, NDArray[np.float32]], kind: int, device: str) -> dict[str, Layer]:
-    """Weight and bias of each convolution with the norm of one kind of exam folded in."""
+def layers_of(weights: dict[str, NDArray[np.float32]], device: str) -> dict[str, Layer]:
+    """Weight and bias of each convolution, by its name."""
     import torch
 
-    layers: dict[str, Layer] = {}
-    for key, weight in weights.items():
-        name, _, part = key.rpartition(".")
-        if part != "weight" or weight.ndim != 4:
-            continue
-        if f"{name}.bias" in weights:
-            bias = weights[f"{name}.bias"]
-        else:
-            norm = name.replace(".conv", ".norm")
-            deviation = np.sqrt(weights[f"{norm}.running_var"][kind] + NORM_EPSILON)
-            gain = weights[f"{norm}.weight"][kind] / deviation
-            bias = weights[f"{norm}.bias"][kind] - weights[f"{norm}.running_mean"][kind] * gain
-            weight = weight * gain[:, None, None, None]
-        tensors = (torch.from_numpy(np.array(values)).to(device) for values in (weight, bias))
-        layers[name] = (next(tensors), next(tensors))
-    return layers
+    def on_device(name: str) -> Tensor:
+        return torch.from_numpy(np.array(weights[name])).to(device)
+
+    kernels = [name.removesuffix(".weight") for name in weights if name.endswith(".weight")]
+    return {name: (on_device(f"{name}.weight"), on_device(f"{name}.bias")) for name in kernels}
 
 
 def forward(x: Tensor, layers: dict[str, Layer]) -> Tensor:
-    """Logits (N, 3, H, W) of slices (N, 4, H, W)."""
+    """Logits (N, outputs, H, W) of slices (N, C, H, W)."""
     import torch
     from torch.nn import functional
 
@@ -108,3 +96,20 @@ def forward(x: Tensor, layers: dict[str, Layer]) -> Tensor:
         x = functional.conv_transpose2d(x, *layers[f"up.{level}"], stride=2)
         x = block(torch.cat([skips[level], x], dim=1), f"decoder.{level}")
     return functional.conv2d(x, *layers["head"])
+
+
+def nested(logits: Tensor, network: NetworkCard) -> Tensor:
+    """Probabilities (N, R, H, W) of the R regions of a network, none above the region that holds it.
+
+    One logit more than regions: classes that exclude each other (background, necrosis, oedema, enhancing).
+    They have one temperature, which is not inside the weights as those of regions are.
+    """
+    import torch
+
+    if logits.shape[1] == len(network.regions):
+        return torch.sigmoid(logits).cummin(dim=1).values
+    calibration = network.calibration.get(network.regions[0])
+    if calibration is not None:
+        logits = logits / calibration.temperature
+    background, necrosis, _, enhancing = torch.softmax(logits, dim=1).unbind(dim=1)
+    return torch.stack([1 - background, necrosis + enhancing, enhancing], dim=1)

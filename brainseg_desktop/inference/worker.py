@@ -17,8 +17,9 @@ may then be left out. Events::
     {"event": "loaded", "model", "version", "device", "seconds"}
     {"event": "slice", "job", "z": [z, ...], "labels": FILE}    tissues (X, Y, n); the first slice comes alone
     {"event": "progress", "job", "done", "total", "seconds_left"}
-    {"event": "done", "job", "probabilities": FILE, "labels": FILE, "regions": [...], "kind",
-     "present": [...], "model", "version", "device", "seconds"}    (R, X, Y, Z) and (X, Y, Z), both uint8
+    {"event": "done", "job", "probabilities": FILE, "labels": FILE, "uncertainty": FILE, "regions": [...],
+     "kind", "present": [...], "model", "version", "device", "seconds"}
+                                                             (R, X, Y, Z) and twice (X, Y, Z), all uint8
     {"event": "error", "job", "code", "params"}     job is null if it belongs to none
 """
 
@@ -44,10 +45,10 @@ from brainseg_desktop import __version__
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.inference.devices import open_segmenter
+from brainseg_desktop.inference.kinds import KINDS
 from brainseg_desktop.inference.postprocess import label_tissues
-from brainseg_desktop.inference.preprocess import CHANNELS, KINDS, prepare
 from brainseg_desktop.inference.registry import read_model
-from brainseg_desktop.inference.segmentation import finish, segment_slices, taught_regions
+from brainseg_desktop.inference.segmentation import finish, prepare_for, segment_slices
 from brainseg_desktop.inference.segmenter import Segmenter
 
 Send = Callable[[Mapping[str, object]], None]
@@ -141,16 +142,16 @@ class Worker:
             raise UserError("request_malformed", reason=f"kind {request.kind}")
         folder = Path(request.out_dir)
         volumes, spacing_mm = self._read_inputs(request)
-        prepared = prepare(volumes, spacing_mm, request.kind)
-        regions = taught_regions(segmenter, prepared.kind)
+        network, prepared = prepare_for(segmenter.model.card, volumes, spacing_mm, request.kind)
         total = prepared.frame.native_shape[2]
-        probabilities = np.zeros((len(regions), *prepared.frame.native_shape), np.uint8)
+        probabilities = np.zeros((len(network.regions), *prepared.frame.native_shape), np.uint8)
         first = None if request.first_slice is None else min(max(request.first_slice, 0), total - 1)
         done, network_started = 0, time.monotonic()
-        for number, result in enumerate(segment_slices(segmenter, prepared, first)):
+        for number, result in enumerate(segment_slices(segmenter, network, prepared, first)):
             z = list(result.z)
             probabilities[..., z] = result.probabilities
-            file = save(folder / f"slices-{number:04d}.npy", label_tissues(result.probabilities, regions))
+            labels = label_tissues(result.probabilities, network.regions, network.postprocess)
+            file = save(folder / f"slices-{number:04d}.npy", labels)
             self._send({"event": "slice", "job": request.job, "z": z, "labels": str(file)})
             done += len(z)
             left = (time.monotonic() - network_started) / done * (total - done)
@@ -163,7 +164,8 @@ class Worker:
                     "seconds_left": round(left, 1),
                 }
             )
-        prediction = finish(probabilities, regions, prepared.kind)
+        prediction = finish(probabilities, network, prepared.kind)
+        channels = network.preparation.channels
         card = segmenter.model.card
         self._send(
             {
@@ -171,9 +173,10 @@ class Worker:
                 "job": request.job,
                 "probabilities": str(save(folder / "probabilities.npy", prediction.probabilities)),
                 "labels": str(save(folder / "labels.npy", prediction.labels)),
-                "regions": list(regions),
+                "uncertainty": str(save(folder / "uncertainty.npy", prediction.uncertainty)),
+                "regions": list(prediction.regions),
                 "kind": prediction.kind,
-                "present": [s.value for s, there in zip(CHANNELS, prepared.present, strict=True) if there],
+                "present": [name for name, there in zip(channels, prepared.present, strict=True) if there],
                 "model": card.name,
                 "version": card.version,
                 "device": segmenter.device,

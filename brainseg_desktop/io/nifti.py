@@ -160,13 +160,28 @@ def mask_bytes(
     UserError
         ``scheme_cannot_hold``.
     """
-    native = to_native(scheme.encode(tissues), like)
+    return _content(path, scheme.encode(tissues), like, grid, slope=1.0)
+
+
+def map_bytes(path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, slope: float) -> bytes:
+    """The content of a map file, e.g. of uncertainty, on the grid and with the header of another file.
+
+    Parameters
+    ----------
+    path, like, grid : as in `mask_bytes`
+    values : (X, Y, Z) array of uint8, canonical
+    slope : float
+        Readers multiply the stored numbers by it (``scl_slope``).
+    """
+    return _content(path, values, like, grid, slope)
+
+
+def _content(path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, slope: float) -> bytes:
+    native = to_native(values, like)
     header = like.header if isinstance(like.header, NiftiHeader) else None
     affine = grid.voxel_to_world @ _canonical_to_native(like, grid.shape)
-    content = mask_header(header, native.shape, grid, affine) + native.tobytes(order="F")
-    if not path.name.lower().endswith(".gz"):
-        return content
-    return pack(content)
+    content = mask_header(header, native.shape, grid, affine, slope) + native.tobytes(order="F")
+    return pack(content) if path.name.lower().endswith(".gz") else content
 
 
 def write_mask(path: Path, tissues: NDArray[np.uint8], scheme: LabelScheme, like: Volume) -> None:

@@ -192,9 +192,13 @@ def read_header(content: bytes) -> NiftiHeader | None:
 
 
 def mask_header(
-    like: NiftiHeader | None, shape: tuple[int, ...], grid: Grid, affine: NDArray[np.float64]
+    like: NiftiHeader | None,
+    shape: tuple[int, ...],
+    grid: Grid,
+    affine: NDArray[np.float64],
+    slope: float = 1.0,
 ) -> bytes:
-    """The header of a uint8 mask in a single file, up to the first voxel.
+    """The header of a uint8 mask or map in a single file, up to the first voxel.
 
     Parameters
     ----------
@@ -204,6 +208,8 @@ def mask_header(
     grid : Grid
     affine : (4, 4) array
         Of the mask as stored; both used where there is no header to take over.
+    slope : float
+        What readers multiply the stored numbers by.
     """
     header = like or _fresh(grid, affine)
     size = len(header.raw) + 4
@@ -213,7 +219,7 @@ def mask_header(
         datatype=(_UINT8,),
         bitpix=(8,),
         vox_offset=(size,),
-        scl_slope=(1,),
+        scl_slope=(slope,),
         scl_inter=(0,),
         cal_max=(0,),
         cal_min=(0,),

@@ -6,6 +6,8 @@ A file that is not what it should be never takes the old one's name.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,18 +94,62 @@ def export_rating(
         written = [stage.add(target, content) for target, content in contents.items()]
         description = msgspec.json.format(msgspec.json.encode(about, enc_hook=str), indent=1)
         written_sidecar = stage.add(sidecar, description)
-        try:
-            same = _read_back(written, digest, chosen.encode(labels), source)
-            same = same and written_sidecar.read_bytes() == description
-        except Exception as error:  # whatever a reader raises, the file is not what it should be
-            raise UserError("export_differs", path=destination, reason=str(error)) from error
-        if not same:
-            raise UserError("export_differs", path=destination, reason="content")
+        with _read_back(destination) as check:
+            check(_hold(written, digest, chosen.encode(labels), source))
+            check(written_sidecar.read_bytes() == description)
         stage.commit()
     return Exported(destination, sidecar, int(np.count_nonzero(labels)))
 
 
-def _read_back(paths: list[Path], digest: str, numbers: NDArray[np.uint8], source: Source) -> bool:
+def export_uncertainty(case: Case, rating: Rating, destination: Path) -> Path:
+    """Write how undecided the network was, and compare the file with what was meant.
+
+    Parameters
+    ----------
+    case : Case
+    rating : Rating
+        A network's, with uncertainty.
+    destination : Path
+        ``.nii`` or ``.nii.gz``. Whole numbers with a slope of 1/255: readers see 0 to 1 bit.
+
+    Raises
+    ------
+    UserError
+        ``destination_not_nifti``, ``would_overwrite_input``, ``export_differs``, ``disk_full``,
+        ``no_permission``, ``write_failed``. Whatever lay at the destination is then unchanged.
+    """
+    assert rating.uncertainty is not None
+    if not destination.name.lower().endswith((".nii", ".nii.gz")):
+        raise UserError("destination_not_nifti", path=destination)
+    _refuse_inputs(case, rating, (destination,))
+    source = grid_source(case)
+    content = nifti.map_bytes(destination, rating.uncertainty, source, case.grid, 1 / 255)
+    _make_folder(destination.parent)
+    with atomic.staged(destination.parent) as stage:
+        written = stage.add(destination, content)
+        with _read_back(destination) as check:
+            check(_holds(written, rating.uncertainty, source, 1 / 255))
+        stage.commit()
+    return destination
+
+
+@contextmanager
+def _read_back(destination: Path) -> Iterator[Callable[[bool], None]]:
+    """Whatever a check or a reader says against the file, it is not what it should be."""
+
+    def check(same: bool) -> None:
+        if not same:
+            raise UserError("export_differs", path=destination, reason="content")
+
+    try:
+        yield check
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError("export_differs", path=destination, reason=str(error)) from error
+
+
+def _hold(paths: list[Path], digest: str, numbers: NDArray[np.uint8], source: Source) -> bool:
     """Whether the files on the disk hold these numbers (canonical) on the source's grid.
 
     NIfTI is read by nibabel's own loader, so that a fault of our reader cannot hide one of our writer.
@@ -113,11 +159,17 @@ def _read_back(paths: list[Path], digest: str, numbers: NDArray[np.uint8], sourc
     if not nifti.is_nifti_name(paths[0]):
         stack = tiff.read_mask_stack(paths)
         return bool(np.array_equal(stack, np.where(numbers > 0, np.uint8(255), np.uint8(0))))
+    return _holds(paths[0], numbers, source, 1.0)
+
+
+def _holds(path: Path, numbers: NDArray[np.uint8], source: Source, slope: float) -> bool:
+    """Whether a NIfTI file stores these numbers (canonical) with this slope on the source's grid."""
     import nibabel
 
-    image: Any = nibabel.load(paths[0])  # type: ignore[attr-defined]
-    stored = np.asanyarray(image.dataobj)
-    if not np.array_equal(stored, to_native(numbers, source)):
+    image: Any = nibabel.load(path)  # type: ignore[attr-defined]
+    if not np.array_equal(image.dataobj.get_unscaled(), to_native(numbers, source)):
+        return False
+    if not np.isclose(image.dataobj.slope, slope) or image.dataobj.inter != 0:
         return False
     return source.header is None or bool(
         np.allclose(image.affine, source.header.affine, rtol=1e-5, atol=1e-4)

@@ -17,19 +17,18 @@ from typing import Any
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import REGIONS, LabelScheme, Region
-from brainseg_desktop.inference.registry import CARD_FILE, find_model, read_model
 from brainseg_desktop.io.atomic import write_bytes, write_error
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
-from brainseg_desktop.io.resources import models_dir
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.compare import compare
-from brainseg_desktop.services.export import export_rating
+from brainseg_desktop.services.export import export_rating, export_uncertainty
 from brainseg_desktop.services.logs import alias
 from brainseg_desktop.services.messages import words
+from brainseg_desktop.services.models import find_network
 from brainseg_desktop.services.opening import OpenedCase, open_case
 from brainseg_desktop.services.picture import write_picture
 from brainseg_desktop.services.predict import predict_case
-from brainseg_desktop.services.worker_client import WorkerClient, default_model_dir
+from brainseg_desktop.services.worker_client import WorkerClient
 
 DEFAULT_SCHEME = "brats2023"
 WHOLE_TUMOUR_SCHEME = "lgg"
@@ -54,6 +53,8 @@ class Segmented:
         None where the network does not tell the region, or the files state no spacing.
     output : Path or None
         The mask, or the folder of mask slices.
+    uncertainty : Path or None
+        The map of it, if it was asked for.
     error : str or None
         A sentence.
     """
@@ -65,6 +66,7 @@ class Segmented:
     scheme: str | None = None
     volumes_ml: Mapping[str, float | None] = field(default_factory=dict)
     output: Path | None = None
+    uncertainty: Path | None = None
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ class Segmented:
             "scheme": self.scheme,
             "volumes_ml": {r.name: self.volumes_ml.get(r.name) for r in REGIONS},
             "output": None if self.output is None else str(self.output),
+            "uncertainty": None if self.uncertainty is None else str(self.uncertainty),
             "error": self.error,
         }
 
@@ -85,13 +88,20 @@ class Segmenting:
     """Cases through one warm worker; made by `segment_cases`."""
 
     def __init__(
-        self, client: WorkerClient, model: Path, device: str, folder: Path, scheme: LabelScheme | None
+        self,
+        client: WorkerClient,
+        model: Path,
+        device: str,
+        folder: Path,
+        scheme: LabelScheme | None,
+        uncertainty: bool,
     ) -> None:
         self._client = client
         self._model = model
         self._device = device
         self._folder = folder
         self._scheme = scheme
+        self._uncertainty = uncertainty
         self._written: set[Path] = set()
 
     def __call__(self, case: Path | CaseFiles, progress: Progress) -> Segmented:
@@ -128,6 +138,9 @@ class Segmenting:
         self._written.add(output)
         scheme = self._scheme or written_scheme(opened.case, rating)
         exported = export_rating(opened.case, rating, output, scheme=scheme)
+        uncertainty = self._folder / f"{files.name}_uncertainty.nii.gz" if self._uncertainty else None
+        if uncertainty is not None:
+            export_uncertainty(opened.case, rating, uncertainty)
         return Segmented(
             files.name,
             model=str(rating.details.get("model", "")) or None,
@@ -136,12 +149,18 @@ class Segmenting:
             scheme=scheme.name,
             volumes_ml=volumes_ml(opened.case, rating),
             output=exported.path,
+            uncertainty=uncertainty,
         )
 
 
 @contextmanager
 def segment_cases(
-    folder: Path, model: str | None = None, device: str = "auto", scheme: str | None = None
+    folder: Path,
+    model: str | None = None,
+    device: str = "auto",
+    scheme: str | None = None,
+    *,
+    uncertainty: bool = False,
 ) -> Iterator[Segmenting]:
     """Make the output folder and the worker, and end the worker afterwards.
 
@@ -157,23 +176,9 @@ def segment_cases(
     client = WorkerClient()
     try:
         client.warm_up(found, device)
-        yield Segmenting(client, found, device, folder, chosen)
+        yield Segmenting(client, found, device, folder, chosen, uncertainty)
     finally:
         client.close()
-
-
-def find_network(name: str | None) -> Path:
-    """Folder of a network: the bundled one, another of `models/` by its name, or any folder.
-
-    Raises
-    ------
-    UserError
-        ``model_unknown``, ``model_missing``, ``model_corrupt``: told before work begins, not by the worker.
-    """
-    folder = default_model_dir() if name is None else Path(name)
-    if name is not None and not (folder / CARD_FILE).is_file():
-        return find_model(models_dir(), name).weights.parent
-    return read_model(folder).weights.parent
 
 
 def written_scheme(case: Case, rating: Rating) -> LabelScheme:

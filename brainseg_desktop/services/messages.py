@@ -142,8 +142,49 @@ SENTENCES: dict[str, str] = {
         "unchanged. Try again."
     ),
     # Networks
-    "model_missing": "{path} is missing, so {name} cannot run. Install the program again.",
-    "model_corrupt": "{path} is not the file that belongs to {name} ({reason}). Install the program again.",
+    "model_missing": (
+        "{path} is missing, so {name} cannot run. Copy the whole folder of the network again; if it came "
+        "with the program, install that again."
+    ),
+    "model_corrupt": (
+        "{path} is not the file that belongs to {name} ({reason}). Copy it again; if it came with the "
+        "program, install that again."
+    ),
+    "card_invalid": "The card {path} is not valid: {reason}. Correct it, or ask whoever made the network.",
+    "weights_not_onnx": "{path} is no ONNX file that can be run ({reason}). Export the network again.",
+    "weights_unfit": (
+        "{path} does not fit its card: the {what} should be {wanted}, but is {found}. "
+        "Export the network again."
+    ),
+    "model_pickled": (
+        "{path} is a pickled file: reading it would run whatever program is in it, so it is not opened. "
+        "Export the network as ONNX."
+    ),
+    "model_not_in_folder": (
+        "{path} is a lone file. Put it into a folder of its own together with its model.toml."
+    ),
+    "model_name_taken": (
+        "The network in {path} has the name of one that comes with the program ({name}). Rename its folder."
+    ),
+    "model_for_pictures": (
+        "The network {name} reads {channels}, not MR sequences. Only brainseg evaluate can use it."
+    ),
+    "network_for_heads_only": (
+        "The network {name} knows only whole heads, and the skull was removed from this exam. "
+        "Choose another network."
+    ),
+    "network_for_stripped_only": (
+        "The network {name} knows only brains whose skull was removed, and this exam shows the whole head. "
+        "Choose another network."
+    ),
+    "network_inputs_missing": (
+        "The network needs {wanted}, of which this exam has none (it has {present}). "
+        "Add a sequence, or choose another network."
+    ),
+    "architecture_not_on_gpu": (
+        "The network {name} is of the kind {architecture}, which runs on the processor only. "
+        "Use --device auto or cpu."
+    ),
     "model_unknown": "There is no network {name} in {path}. Use one of {known}.",
     "model_not_loaded": "The network was asked before it was loaded. Try again.",
     "device_unknown": "There is no device {device}. Use auto, cpu or cuda.",
@@ -166,7 +207,102 @@ SENTENCES: dict[str, str] = {
     # Training
     "recipe_missing": "The recipe {path} does not exist. Recipes lie in resources/recipes.",
     "recipe_invalid": "The recipe {path} is not valid: {reason}. Correct it.",
+    "recipe_run_unknown": "{path} has no run {run}. Name one with --run: {known}.",
     "training_data_missing": "{path} has no {names}. Correct the recipe, or add the data.",
+    "source_missing": "The data {name} do not exist. Correct the recipe, or add the data.",
+    "source_empty": "{name} holds nothing of the kind {reason}. Correct the recipe, or add the data.",
+    "source_unreadable": "{name} cannot be read ({reason}). Copy or download it again.",
+    "source_not_recognised": (
+        "{path} is no data set of a known kind. Say which with --kind: lgg, brats, stacks, coco or pictures."
+    ),
+    "slice_corrupt": "The slice {name} cannot be read ({reason}) and is left out.",
+    "volume_corrupt": "The volume {name} cannot be read ({reason}) and is left out.",
+    "mask_without_image": "The mask {name} has no image and is left out ({reason}).",
+    "image_without_mask": "The image {name} has no mask and is left out ({reason}).",
+    "sizes_differ": "{name} does not fit its partners ({reason}) and is left out.",
+    "class_id_unknown": (
+        "{name} holds labels that its coding does not know ({reason}); they count as background."
+    ),
+    "annotation_broken": "{name} cannot be drawn ({reason}) and is left out.",
+    "case_missing": "The case {name} is named in the recipe but not in the data ({reason}).",
+    "case_listed_twice": "The case {name} is in the sources twice; the one in {reason} is left out.",
+    "case_unusable": "The case {name} is left out: {reason}.",
+    "kind_not_wanted": "The exam {name} is left out: the recipe is not for its kind, {reason}.",
+    "classes_not_known": (
+        "The reference of {name} ({coding}) does not tell classes apart. Use other targets or other data."
+    ),
+    "stripping_impossible": (
+        "The recipe {name} asks for stripped heads, which need FLAIR, spacing_mm = 1.5 and normalise = "
+        "'tissue'. Correct its preparation, or take stripped_too out."
+    ),
+    "split_empty": "The {side} side of the split is empty. Change the split, or add patients.",
+    "kaggle_token_missing": (
+        "The download needs your Kaggle token in {path}. Make one at https://www.kaggle.com/settings "
+        "(API, Create Legacy API Key), save it there and run: chmod 600 {path} ."
+    ),
+    "kaggle_token_exposed": (
+        "Others on this computer can read your Kaggle token, so it is not used. "
+        "Run this first: chmod 600 {path} ."
+    ),
+    "kaggle_token_broken": (
+        "{path} is no Kaggle token: it needs a username and a key. Make a new one at "
+        "https://www.kaggle.com/settings."
+    ),
+    "kaggle_refused": (
+        "Kaggle refused the download ({status}). Check that your token is valid, and open "
+        "https://www.kaggle.com/datasets/mateuszbuda/lgg-mri-segmentation once in a browser."
+    ),
+    "download_failed": (
+        "The download broke off ({reason}). Run the command again: it goes on where it stopped."
+    ),
+    "archive_broken": "{path} is damaged ({reason}). Run the command again, or delete the file first.",
+    "archive_unsafe": "{path} was not unpacked: {name} in it is not safe ({reason}). Delete the file.",
+    "archive_unexpected": "{path} does not hold the LGG slices. Delete it and run the command again.",
+    "run_unfinished": (
+        "{path} holds a training already. Go on with --resume, measure it with --evaluate-only, or "
+        "delete the folder."
+    ),
+    "results_unreadable": "{path} cannot be read ({reason}). Delete it; --evaluate-only writes it again.",
+    "network_not_exportable": (
+        "The architecture {name} sees blocks of slices, and the program works slice by slice: it is "
+        "measured, but "
+        "not published. Use a 2-D architecture."
+    ),
+    "weights_differ": (
+        "The weights file is not true to the network: a probability differs by {difference}, and "
+        "{flipped} % of the "
+        "doubtful voxels are decided otherwise. Longer kernels are needed."
+    ),
+    "side_unknown": "There is no side {side} of a split. Use one of {known}.",
+    "side_unmeasured": "No exam of the {side} side could be measured. Check the recipe and its data.",
+    "split_by_slice": (
+        "The recipe {name} splits patients by slice, and the program segments whole exams. Use a recipe that "
+        "splits by patient."
+    ),
+    "sequence_not_dropped": "There is no sequence {name} to withhold. Use one of {known}.",
+    "drop_needs_recipe": "{path} is a folder, and --drop works with a recipe. Give a recipe.",
+    "training_diverged": (
+        "The loss is no longer a number at step {step}. The last checkpoint is kept; lower "
+        "optimizer.learning_rate, or raise schedule.warmup."
+    ),
+    "nothing_to_train": (
+        "{name} has no exam on the training side. Correct the sources or the split of the recipe."
+    ),
+    "network_unfit": "The network {name} cannot be built as the recipe asks: {reason}. Correct it.",
+    "patch_unfit": (
+        "The sides of sampling.patch ({patch}) must be multiples of {multiple}. Correct the recipe."
+    ),
+    "batch_not_shared": (
+        "A batch of {batch} cannot be shared evenly by {ranks} processes. Correct schedule.batch."
+    ),
+    "encoder_weights_unfit": (
+        "{path} does not hold the weights of a ResNet-34 ({reason}). Give a safetensors file with "
+        "torchvision's names, or leave out network.encoder_weights."
+    ),
+    "start_missing": "The weights to start from, {path}, are missing. Correct or remove network.start.",
+    "start_unfit": (
+        "Learning cannot start from {path} ({reason}). Name another file in network.start, or leave it out."
+    ),
     "checkpoint_missing": "There is no checkpoint {path} to resume. Start without --resume.",
     "checkpoint_unfit": (
         "The checkpoint {path} does not belong to this recipe ({reason}). Start without --resume."

@@ -181,7 +181,7 @@ def new_rating(
     name : str
         Made unique by a number if the case has such a rating already.
     like : Rating or None
-        To copy; its probabilities go along, its undo steps do not.
+        To copy; its probabilities and uncertainty go along, its undo steps do not.
     scheme : LabelScheme or None
         None: that of `like`, else `default_scheme`.
     """
@@ -196,6 +196,7 @@ def new_rating(
         labels,
         chosen,
         probabilities=like.probabilities if like is not None else None,
+        uncertainty=like.uncertainty if like is not None else None,
         details=details,
     )
 

@@ -1,4 +1,4 @@
-"""Where the program keeps its own files: settings, journals, logs, working files."""
+"""Where the program keeps its own files: settings, journals, the user's networks, logs, working files."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def config_dir() -> Path:
 def state_dir() -> Path:
     """Folder of what must outlive a crash: journals of open ratings."""
     return _own("state") or Path(platformdirs.user_state_dir(APP_NAME, appauthor=False))
+
+
+def user_models_dir() -> Path:
+    """Folder of the user's own networks, one folder each; made when it is to be shown."""
+    return _own("models") or Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "models"
 
 
 def log_dir() -> Path:

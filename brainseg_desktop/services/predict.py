@@ -15,15 +15,12 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.labels import LabelScheme, Tissue
 from brainseg_desktop.core.volume import Sequence, Volume
+from brainseg_desktop.inference.card import ModelCard
 from brainseg_desktop.inference.registry import read_card
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.models import default_model_dir
 from brainseg_desktop.services.opening import default_scheme, unique_name
-from brainseg_desktop.services.worker_client import (
-    OnProgress,
-    OnSlice,
-    WorkerClient,
-    default_model_dir,
-)
+from brainseg_desktop.services.worker_client import OnProgress, OnSlice, WorkerClient
 from brainseg_desktop.services.worker_messages import Segmentation
 
 
@@ -60,13 +57,13 @@ def predict_case(
     Returns
     -------
     Rating
-        Kind model, named ``"AI (<model>)"`` or the next free name, with probabilities and, in its details,
-        where it came from.
+        Kind model, named ``"AI (<model>)"`` or the next free name, with probabilities, uncertainty and, in
+        its details, where it came from.
 
     Raises
     ------
     UserError
-        ``sequence_unusable``, ``model_missing``, ``model_corrupt``, and those of `WorkerClient.segment`.
+        ``sequence_unusable``, ``model_missing``, ``card_invalid``, and those of `WorkerClient.segment`.
     """
     folder = model if model is not None else default_model_dir()
     card = read_card(folder)
@@ -87,7 +84,8 @@ def predict_case(
         LabelMap(found.labels),
         scheme_for(case, found.labels),
         probabilities=found.probabilities,
-        details=_origin(found, card.sha256),
+        uncertainty=found.uncertainty,
+        details=_origin(found, card),
     )
 
 
@@ -122,15 +120,24 @@ def scheme_for(case: Case, labels: NDArray[np.uint8]) -> LabelScheme:
     return scheme_named("lgg" if Tissue.TUMOUR in tissues else "brats2021")
 
 
-def _origin(found: Segmentation, sha256: str) -> dict[str, Any]:
+def mean_uncertainty(labels: NDArray[np.uint8], uncertainty: NDArray[np.uint8]) -> float | None:
+    """Mean uncertainty of the outlined voxels in bits; None if nothing is outlined."""
+    inside = uncertainty[labels != 0]
+    return float(inside.mean()) / 255 if inside.size else None
+
+
+def _origin(found: Segmentation, card: ModelCard) -> dict[str, Any]:
     """What the sidecar says of a prediction."""
+    network = card.network_for(found.kind)
+    doubt = mean_uncertainty(found.labels, found.uncertainty)
     return {
         "model": found.model,
         "version": found.version,
-        "sha256": sha256,
+        "sha256": network.sha256 if network is not None else None,
         "exam_kind": found.kind,
         "regions": list(found.regions),
         "sequences_used": list(found.present),
         "device": found.device,
         "seconds": found.seconds,
+        "mean_uncertainty_bits": None if doubt is None else round(doubt, 4),
     }

@@ -153,6 +153,16 @@ class Session:
         self.show(own)
         return own
 
+    @property
+    def doubted(self) -> Rating | None:
+        """The mask with uncertainty: the one shown or that it was started from, else the newest; or None."""
+        if self.case is None or self.shown is None:
+            return None
+        origin = self.shown.details.get("started_from", {}).get("rater")
+        first = [r for r in self.case.ratings if r.rater == origin]
+        candidates = (self.shown, *first, *reversed(self.case.ratings))
+        return next((r for r in candidates if r.uncertainty is not None), None)
+
     def is_blank(self, rating: Rating) -> bool:
         """Whether nobody has done anything to this mask yet."""
         return not rating.history.undo_names and not rating.label_map.array.any()

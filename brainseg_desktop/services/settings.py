@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window : base64 text of the main window's geometry, empty for the default
     layout : base64 text of the docks, empty for the default
     last_open_dir, last_export_dir : folders shown first by file dialogs, empty for the default
+    model : name of the network chosen, empty for the bundled one
     device : where the network runs
     rater : name under which the reader's own masks are kept
     """
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outline_only: bool = False
     radiological: bool = True
     brush: Brush = Brush()
+    model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     rater: str = "Reader"
     last_open_dir: str = ""

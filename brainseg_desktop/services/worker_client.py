@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.io.resources import models_dir
 from brainseg_desktop.services.worker_messages import (
     Event,
     Garbled,
@@ -38,7 +37,6 @@ from brainseg_desktop.services.worker_process import WorkerProcess, worker_comma
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_MODEL = "glioma-unet"
 HANG_SECONDS = 90.0
 # How soon a cancel is noticed while nothing comes from the worker.
 _POLL_SECONDS = 0.02
@@ -47,11 +45,6 @@ _POLL_SECONDS = 0.02
 OnSlice = Callable[[int, NDArray[np.uint8]], object]
 # Slices done, of how many, and seconds left (None until it is known).
 OnProgress = Callable[[int, int, float | None], object]
-
-
-def default_model_dir() -> Path:
-    """Folder of the bundled network."""
-    return models_dir() / DEFAULT_MODEL
 
 
 class WorkerClient:
@@ -84,8 +77,8 @@ class WorkerClient:
         process = self._process
         return process is not None and process.is_running
 
-    def warm_up(self, model_dir: Path | None = None, device: str = "auto") -> None:
-        """Start the worker and have it load the model (the bundled one if none is named).
+    def warm_up(self, model_dir: Path, device: str = "auto") -> None:
+        """Start the worker and have it load the model.
 
         Returns at once, and does nothing while a job runs. `segment` tells of a model that cannot be loaded.
 
@@ -98,7 +91,7 @@ class WorkerClient:
             return
         try:
             if not self._closed.is_set():
-                self._ask_for(model_dir or default_model_dir(), device)
+                self._ask_for(model_dir, device)
         except OSError:
             # It died at once; `segment` starts another one and says so if that dies too.
             self._dispose()

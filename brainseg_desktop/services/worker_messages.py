@@ -33,6 +33,8 @@ class Segmentation:
         `Tissue` values on the exam's own grid.
     probabilities : (R, X, Y, Z) array of uint8
         0..255 for 0..1.
+    uncertainty : (X, Y, Z) array of uint8
+        0..255 for 0..1 bit.
     regions : tuple of str
         The R regions, outermost first.
     kind : str
@@ -46,6 +48,7 @@ class Segmentation:
 
     labels: NDArray[np.uint8]
     probabilities: NDArray[np.uint8]
+    uncertainty: NDArray[np.uint8]
     regions: tuple[str, ...]
     kind: str
     present: tuple[str, ...]
@@ -126,6 +129,7 @@ def read_segmentation(event: Event, folder: Path, shape: tuple[int, ...]) -> Seg
     return Segmentation(
         labels=_read(folder, event["labels"], shape),
         probabilities=_read(folder, event["probabilities"], (len(regions), *shape)),
+        uncertainty=_read(folder, event["uncertainty"], shape),
         regions=regions,
         kind=str(event["kind"]),
         present=tuple(str(sequence) for sequence in event.get("present", ())),

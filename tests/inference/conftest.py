@@ -9,49 +9,16 @@ import pytest
 from scipy import ndimage
 
 from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.inference.card import Model
 from brainseg_desktop.inference.preprocess import CHANNELS
 from brainseg_desktop.inference.registry import read_model
-from brainseg_desktop.inference.segmenter import Model, ModelCard
-
-WIDTHS = (4, 8, 12)
+from tests.inference.tiny import write_tiny
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder with one random network, ``tiny``, whose norms differ between the kinds."""
-    torch = pytest.importorskip("torch")
-    from brainseg_desktop.training.architectures.unet import UNet
-    from brainseg_desktop.training.export import write_weights
-    from brainseg_desktop.training.publish import write_card
-
-    torch.manual_seed(3)
-    network = UNet(WIDTHS)
-    for name, tensor in network.state_dict().items():
-        if "norm" in name:
-            tensor.copy_(torch.rand(tensor.shape) + 0.5)
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    state = {name: value.numpy() for name, value in network.state_dict().items()}
-    sha256 = write_weights(state, len(WIDTHS) - 1, folder / "tiny.onnx")
-    card = ModelCard(
-        name="tiny",
-        version="0.0.1",
-        title='Random "numbers"',
-        weights="tiny.onnx",
-        sha256=sha256,
-        licence="none",
-        architecture="U-Net",
-        parameters=1,
-        inputs=tuple(s.value for s in CHANNELS),
-        regions={"whole_head": ("WT",), "skull_stripped": ("WT", "TC", "ET")},
-        training_data=(),
-        recipe="none",
-        steps=0,
-        train=("a", "b", "c", "d"),
-        validation=(),
-        test=(),
-    )
-    write_card(card, [], folder)
-    return folder
+    """The folder of a model with two random networks, ``tiny``."""
+    return write_tiny(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

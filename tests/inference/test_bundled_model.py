@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.inference.card import Model
 from brainseg_desktop.inference.kinds import detect_kind
 from brainseg_desktop.inference.onnx_backend import OnnxSegmenter
 from brainseg_desktop.inference.preprocess import KINDS, prepare
 from brainseg_desktop.inference.registry import find_model
-from brainseg_desktop.inference.segmenter import Model
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = Path(os.environ.get("BRAINSEG_DATA") or REPOSITORY / ".." / "shared" / "data")
@@ -29,27 +29,36 @@ def bundled() -> Model:
 def test_the_bundled_networks_fit_16_mib(bundled):
     files = [p for p in (REPOSITORY / "models").rglob("*") if p.is_file()]
     assert sum(p.stat().st_size for p in files) <= 16 * 2**20
-    assert bundled.card.parameters == 7_769_283
     assert bundled.card.licence == "CC BY-NC-SA 4.0"
-    assert bundled.card.inputs == ("T1", "T1CE", "T2", "FLAIR")
+    for network in bundled.card.networks:
+        assert network.preparation.channels == ("T1", "T1CE", "T2", "FLAIR")
+
+
+def test_the_card_tells_both_kinds_of_exam(bundled):
+    assert bundled.card.regions == {"whole_head": ("WT",), "skull_stripped": ("WT", "TC", "ET")}
 
 
 def test_the_card_keeps_patients_apart(bundled):
-    card = bundled.card
-    assert not set(card.train) & set(card.test)
-    assert not set(card.train) & set(card.validation)
-    assert "BraTS2021_00006" in card.test
-    assert len([name for name in card.test if name.startswith("TCGA")]) >= 15
+    for network in bundled.card.networks:
+        sides = (network.train, network.validation, network.test)
+        assert len({*network.train, *network.validation, *network.test}) == sum(map(len, sides))
+    heads, stripped = (bundled.card.network_for(kind) for kind in KINDS)
+    # TCGA_DU_7294 is in other data sets too.
+    assert "TCGA_DU_7294" not in (*heads.train, *heads.validation)
+    assert "BraTS2021_00006" not in (*stripped.train, *stripped.validation)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_both_backends_agree_on_the_bundled_weights(bundled, kind):
-    pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
     from brainseg_desktop.inference.torch_backend import TorchSegmenter
 
-    slices = np.random.default_rng(0).normal(size=(1, 4, 48, 64)).astype(np.float32)
-    by_onnx = OnnxSegmenter(bundled, threads=2).predict(slices, kind)
+    torch.set_num_threads(1)
+    channels = bundled.card.network_for(kind).preparation.input_channels
+    slices = np.random.default_rng(0).normal(size=(1, channels, 48, 64)).astype(np.float32)
+    by_onnx = OnnxSegmenter(bundled, threads=1).predict(slices, kind)
     by_torch = TorchSegmenter(bundled, "cpu").predict(slices, kind)
+    assert by_onnx.std() > 0
     assert np.abs(by_onnx - by_torch).max() < 1e-3
 
 
@@ -82,11 +91,15 @@ def test_stripped_exam_in_any_export_is_stripped():
 @needs_data
 def test_lgg_patients_are_whole_heads():
     pytest.importorskip("torch")
-    from brainseg_desktop.training.datasets import read_lgg
+    from brainseg_desktop.training.config import SourceConfig
+    from brainseg_desktop.training.data.sources import find_entries
 
     # One of each institute; A60K has a thin scalp and a clean background.
-    patients = ["TCGA_CS_6668", "TCGA_DU_6408", "TCGA_EZ_7264", "TCGA_FG_A60K", "TCGA_HT_7882"]
-    for exam in read_lgg(DATA / "lgg-mri-segmentation.zip", patients):
+    patients = ("TCGA_CS_6668", "TCGA_DU_6408", "TCGA_EZ_7264", "TCGA_FG_A60K", "TCGA_HT_7882")
+    source = SourceConfig(kind="lgg", path="lgg-mri-segmentation.zip", coding="lgg", cases=patients)
+    entries = find_entries(DATA, source, [])
+    assert len(entries) == len(patients)
+    for exam in (entry.read([]) for entry in entries):
         assert detect_kind(exam.volumes) == "whole_head", exam.name
         for sequence, data in exam.volumes.items():
             assert detect_kind({sequence: data}) == "whole_head", (exam.name, sequence)

@@ -3,16 +3,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.inference.background import Background, find_background
 from brainseg_desktop.inference.kinds import detect_kind
+from brainseg_desktop.inference.preparation import Preparation
 from brainseg_desktop.inference.preprocess import (
     CHANNELS,
+    Frame,
     drop_copies,
     normalise,
     prepare,
+    recognise_kind,
     to_native,
     to_working,
+    with_context,
     working_in_plane,
 )
 
@@ -28,10 +33,11 @@ def test_slices_are_multiples_of_16_and_hold_the_head(stripped_exam):
     assert prepared.frame.size[1] >= 59
 
 
-def test_working_grid_is_1_5_mm_and_240_mm_without_spacing():
-    assert working_in_plane((240, 240), (1.0, 1.0)) == (160, 160)
-    assert working_in_plane((256, 256), None) == (160, 160)
-    assert working_in_plane((512, 256), (0.5, 1.0)) == (171, 171)
+def test_working_grid_has_the_spacing_asked_for_and_240_mm_without_one():
+    assert working_in_plane((240, 240), (1.0, 1.0), 1.5) == (160, 160)
+    assert working_in_plane((240, 240), (1.0, 1.0), 2.0) == (120, 120)
+    assert working_in_plane((256, 256), None, 1.5) == (160, 160)
+    assert working_in_plane((512, 256), (0.5, 1.0), 1.5) == (171, 171)
 
 
 def test_way_there_and_back_keeps_a_smooth_image(stripped_exam):
@@ -129,3 +135,84 @@ def test_kinds_are_told_apart(stripped_exam, head_exam):
 def test_head_on_a_cleaned_background_is_still_a_head(head_exam):
     cleaned = np.where(head_exam[Sequence.T1] < 15, 0, head_exam[Sequence.T1])
     assert detect_kind({Sequence.T1: cleaned}) == "whole_head"
+
+
+def test_channels_are_those_asked_for_in_their_order(stripped_exam):
+    every = prepare(stripped_exam, (1.0, 1.0))
+    two = prepare(stripped_exam, (1.0, 1.0), Preparation(channels=("FLAIR", "T1")))
+    assert two.present == (True, True)
+    assert two.slices.shape[1] == 2
+    if two.frame == every.frame:
+        np.testing.assert_array_equal(two.slices, every.slices[:, [3, 0]])
+    # Names and members of `Sequence` are one.
+    named = prepare({s.value: data for s, data in stripped_exam.items()}, (1.0, 1.0))
+    np.testing.assert_array_equal(named.slices, every.slices)
+
+
+def test_an_exam_without_any_channel_asked_for_is_refused(head_exam):
+    with pytest.raises(UserError) as caught:
+        prepare(head_exam, None, Preparation(channels=("T2", "image")))
+    assert caught.value.code == "network_inputs_missing"
+    assert caught.value.params == {"wanted": ["T2", "image"], "present": ["FLAIR", "T1"]}
+
+
+def test_a_picture_is_resized_whole_and_its_kind_is_not_guessed():
+    picture = np.random.default_rng(0).integers(1, 200, (60, 90, 1)).astype(np.uint8)
+    preparation = Preparation(channels=("image",), size=(128, 96), normalise="minmax")
+    prepared = prepare({"image": picture}, None, preparation)
+    assert prepared.frame == Frame((60, 90, 1), (128, 96), (0, 0), (128, 96))
+    assert prepared.slices.shape == (1, 1, 128, 96)
+    assert prepared.kind == "whole_head"
+    # A ramp along one side comes back as it was, but for its ends.
+    ramp = np.linspace(1, 100, 60)[:, None, None].repeat(90, 1).astype(np.float32)
+    there = prepare({"image": ramp}, None, preparation)
+    back = to_native(there.slices, there.frame)[0]
+    np.testing.assert_allclose(back[3:-3], (ramp[3:-3] - 1) / 99, atol=0.01)
+
+
+def test_zscore_is_over_what_is_not_zero_and_is_not_clipped():
+    data = np.zeros((64, 64, 3), np.float32)
+    data[16:48, 16:48] = np.random.default_rng(0).normal(500, 40, (32, 32, 3))
+    data[30:34, 30:34] = 2000
+    data[0, 0, 0] = np.nan
+    values = data[(data != 0) & np.isfinite(data)].astype(np.float64)
+    prepared = prepare({"T1": data}, (1.5, 1.5), Preparation(channels=("T1",), normalise="zscore"))
+    assert prepared.slices.max() == pytest.approx((2000 - values.mean()) / values.std(), rel=1e-4)
+    assert prepared.slices.min() == pytest.approx(-values.mean() / values.std(), rel=1e-4)
+
+
+def test_minmax_is_from_0_to_1_over_what_is_not_zero():
+    data = np.zeros((64, 64, 3), np.float32)
+    data[16:48, 16:48] = np.linspace(100, 300, 32)[:, None, None]
+    prepared = prepare({"T1": data}, (1.5, 1.5), Preparation(channels=("T1",), normalise="minmax"))
+    assert prepared.slices.min() == 0
+    assert prepared.slices.max() == pytest.approx(1, abs=0.02)
+    assert prepared.slices[1, 0, prepared.slices.shape[2] // 2].max() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("how", ["zscore", "minmax"])
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
+def test_an_image_of_nothing_is_zero(how, value):
+    data = np.full((32, 32, 2), value, np.float32)
+    prepared = prepare({"FLAIR": data}, (1.0, 1.0), Preparation(normalise=how))
+    assert not prepared.slices.any()
+
+
+def test_neighbours_are_stacked_slice_by_slice_and_repeated_at_the_ends():
+    slices = np.arange(5, dtype=np.float16)[:, None, None, None] + np.array([0, 100])[:, None, None]
+    stack = with_context(slices.astype(np.float16), [0, 3, 4], (-1, 0, 2))
+    assert stack.shape == (3, 6, 1, 1)
+    assert stack.dtype == np.float32
+    assert stack[:, :, 0, 0].tolist() == [
+        [0, 100, 0, 100, 2, 102],
+        [2, 102, 3, 103, 4, 104],
+        [3, 103, 4, 104, 4, 104],
+    ]
+    np.testing.assert_array_equal(with_context(slices, [2, 0], (0,)), slices[[2, 0]])
+
+
+def test_a_copy_does_not_count_when_the_kind_is_told(head_exam, stripped_exam):
+    head_exam[Sequence.T1CE] = head_exam[Sequence.FLAIR].copy()
+    assert recognise_kind(head_exam) == prepare(head_exam, None).kind == "whole_head"
+    assert recognise_kind(stripped_exam) == "skull_stripped"
+    assert recognise_kind({"image": stripped_exam[Sequence.T1]}) == "whole_head"

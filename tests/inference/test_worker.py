@@ -90,6 +90,9 @@ def test_a_whole_job(worker, tiny_folder, inputs, tmp_path):
     assert done["kind"] == "skull_stripped"
     assert done["present"] == ["T1", "T1CE", "T2", "FLAIR"]
     probabilities, labels = np.load(done["probabilities"]), np.load(done["labels"])
+    uncertainty = np.load(done["uncertainty"])
+    assert uncertainty.shape == labels.shape == (96, 112, 20)
+    assert uncertainty.dtype == np.uint8
     assert probabilities.shape == (3, 96, 112, 20)
     assert probabilities.dtype == labels.dtype == np.uint8
     first = np.load(slices[0]["labels"])

@@ -56,6 +56,7 @@ def segment(request):
         "job": job,
         "labels": save(folder, "labels", labels),
         "probabilities": save(folder, "probabilities", probabilities),
+        "uncertainty": save(folder, "uncertainty", (data > 50).astype(np.uint8) * 51),
         "regions": regions,
         "kind": "skull_stripped",
         "present": sorted(request["inputs"]),

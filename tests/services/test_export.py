@@ -186,6 +186,47 @@ def test_an_encoder_that_errs_is_found_out(case, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["BraTS2021_00001"]
 
 
+def doubtful(case):
+    values = np.random.default_rng(2).integers(0, 256, case.grid.shape).astype(np.uint8)
+    labels = opening.new_rating(case, "AI")
+    labels.uncertainty = values
+    return labels
+
+
+def test_uncertainty_comes_out_in_bits_where_it_was(case, tmp_path):
+    rating = doubtful(case)
+    out = export.export_uncertainty(case, rating, tmp_path / "out" / "u.nii.gz")
+    image = nibabel.load(out)
+    assert image.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(image.affine, AFFINE, atol=1e-5)
+    # By another reader than the one that checks it: through canonical order and scaling.
+    canonical = nibabel.as_closest_canonical(image).get_fdata()
+    np.testing.assert_allclose(canonical, rating.uncertainty / 255, atol=1e-6)
+    # Our own reader sees the same.
+    np.testing.assert_allclose(nifti.read_volume(out).data, rating.uncertainty / 255, atol=1e-6)
+
+
+def test_uncertainty_of_slices_is_one_file(slices, tmp_path):
+    rating = doubtful(slices)
+    out = export.export_uncertainty(slices, rating, tmp_path / "u.nii.gz")
+    np.testing.assert_allclose(nifti.read_volume(out).data, rating.uncertainty / 255, atol=1e-6)
+
+
+def test_uncertainty_overwrites_no_input_and_nothing_by_halves(case, tmp_path, monkeypatch):
+    rating = doubtful(case)
+    with pytest.raises(UserError, match="would_overwrite_input"):
+        export.export_uncertainty(case, rating, next(iter(case.volumes.values())).source.path)
+    with pytest.raises(UserError, match="destination_not_nifti"):
+        export.export_uncertainty(case, rating, tmp_path / "u.png")
+    out = export.export_uncertainty(case, rating, tmp_path / "u.nii")
+    before = out.read_bytes()
+    real = export.nifti.map_bytes
+    monkeypatch.setattr(export.nifti, "map_bytes", lambda *args: real(*args[:-1], 1 / 100))
+    with pytest.raises(UserError, match="export_differs"):
+        export.export_uncertainty(case, rating, out)
+    assert out.read_bytes() == before
+
+
 def test_slices_become_masks_as_they_were(slices, tmp_path):
     source = slices.ratings[0].source.path
     out = tmp_path / "out" / slices.name

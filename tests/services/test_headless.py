@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from brainseg_desktop.core.case import Case, RaterKind, Rating
-from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 from brainseg_desktop.io.schemes import scheme_named
-from brainseg_desktop.services.headless import find_network, has_display, volumes_ml, written_scheme
+from brainseg_desktop.services.headless import has_display, volumes_ml, written_scheme
 
 SHAPE = (4, 4, 4)
 
@@ -57,14 +56,6 @@ def test_volumes_are_told_for_what_the_network_knows_and_the_files_allow() -> No
     assert volumes_ml(case_with(None), rating("WT", tissue=6)) == {"WT": 0.128}
     assert volumes_ml(case_with(None), rating("WT", "TC", "ET", tissue=2)) == {"WT": 0.128, "TC": 0, "ET": 0}
     assert volumes_ml(case_with(None, spacing_known=False), rating("WT", tissue=6)) == {}
-
-
-def test_a_network_is_found_by_name_and_by_folder() -> None:
-    bundled = find_network(None)
-    assert find_network("glioma-unet") == find_network(str(bundled)) == bundled
-    with pytest.raises(UserError) as caught:
-        find_network("nobody")
-    assert caught.value.code == "model_unknown"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="X servers")

@@ -17,8 +17,9 @@ from brainseg_desktop.core.metrics import confusion
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 from brainseg_desktop.inference.registry import read_card
 from brainseg_desktop.io.schemes import scheme_named
-from brainseg_desktop.services.predict import predict_case
-from brainseg_desktop.services.worker_client import WorkerClient, default_model_dir
+from brainseg_desktop.services.models import default_model_dir
+from brainseg_desktop.services.predict import mean_uncertainty, predict_case
+from brainseg_desktop.services.worker_client import WorkerClient
 
 FAKE = Path(__file__).with_name("fake_worker.py")
 DATA = Path(os.environ.get("BRAINSEG_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -27,20 +28,14 @@ CARD = """
 name = "glioma-unet"
 version = "1"
 title = "A model"
+licence = "Apache-2.0"
+[[networks]]
+kinds = ["skull_stripped"]
 weights = "glioma-unet.onnx"
 sha256 = "abc"
-licence = "Apache-2.0"
-architecture = "U-Net"
+architecture = "unet"
 parameters = 1
-inputs = ["T1", "T1CE", "T2", "FLAIR"]
-training_data = []
-recipe = ""
-steps = 1
-train = []
-validation = []
-test = []
-[regions]
-whole_head = ["WT"]
+regions = ["WT", "TC", "ET"]
 """
 
 
@@ -88,6 +83,9 @@ def test_a_prediction_is_a_new_rating_of_kind_model(client, model):
     np.testing.assert_array_equal(rating.label_map.array, (head() > 50) * np.uint8(Tissue.OEDEMA))
     assert rating.probabilities.shape == (3, *GRID.shape)
     assert rating.probabilities.dtype == np.uint8
+    assert rating.uncertainty.shape == GRID.shape
+    # The stand-in says 51 of 255 bits inside its mask.
+    assert rating.details["mean_uncertainty_bits"] == pytest.approx(0.2)
     assert seen[0] == (3, (6, 5))
     assert progress == list(range(1, 9))
     assert rating.details["sha256"] == "abc"
@@ -150,6 +148,12 @@ def test_a_missing_model_is_told_before_anything_starts(client, tmp_path):
     with pytest.raises(UserError, match="model_missing"):
         predict_case(case_of(FLAIR=head()), client, tmp_path / "nothing")
     assert not client.is_running
+
+
+def test_mean_uncertainty_is_that_of_the_outlined_voxels():
+    labels = np.array([[[0, 1, 3]]], np.uint8)
+    assert mean_uncertainty(labels, np.array([[[255, 51, 0]]], np.uint8)) == pytest.approx(0.1)
+    assert mean_uncertainty(np.zeros_like(labels), labels) is None
 
 
 def test_cancel_comes_through(client, model):

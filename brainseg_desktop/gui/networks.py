@@ -122,6 +122,9 @@ class Networks(QObject):
             assert offer.problem is not None
             self._desk.complain(offer.problem)
         else:
+            # Asked for twice, it is one card: the network may be another by now.
+            for shown in self._desk.window.findChildren(NetworkCardDialog):
+                shown.close()
             dialog = NetworkCardDialog(offer.card, offer.folder, self._desk.window)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.show()

@@ -161,6 +161,22 @@ def test_the_card_can_be_read(qtbot: QtBot, window: MainWindow) -> None:
     dialog.close()
 
 
+def test_the_card_asked_for_twice_is_one_window(qtbot: QtBot, window: MainWindow) -> None:
+    seen: set[NetworkCardDialog] = set()
+
+    def shown() -> list[NetworkCardDialog]:
+        dialogs = [d for d in window.findChildren(NetworkCardDialog) if d.isVisible()]
+        seen.update(dialogs)
+        return dialogs
+
+    window.actions_by_name["about_network"].trigger()
+    qtbot.waitUntil(lambda: len(shown()) == 1, timeout=10_000)
+    window.actions_by_name["about_network"].trigger()
+    qtbot.waitUntil(lambda: bool(shown()) and len(seen) == 2, timeout=10_000)
+    (dialog,) = shown()
+    dialog.close()
+
+
 def test_a_card_s_texts_are_no_html(tmp_path: Path) -> None:
     folder = write_tiny(tmp_path / "m", name="<img src=x>")
     html = card_html(read_card(folder), tmp_path)

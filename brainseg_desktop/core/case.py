@@ -1,4 +1,4 @@
-"""A case: the sequences of one exam on one grid, and the masks made of it."""
+"""A case: the sequences of one exam, and the masks made of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.history import History, LabelMap
 from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.reslice import overlap
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 
 
@@ -64,33 +65,45 @@ class Rating:
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """Sequences on one grid, and their ratings.
+    """Sequences of one exam, and their ratings.
 
     Parameters
     ----------
     name : str
     grid : Grid
+        That of the masks, and of `aligned`.
     volumes : mapping of Sequence to Volume
-        Every volume on `grid`; missing sequences are absent.
+        Missing sequences are absent. A volume may lie on a grid of its own that shares a part of the world
+        with `grid`: it must then be read through its own affine (`core.reslice`), never by a voxel of `grid`.
     ratings : list of Rating
+
+    Attributes
+    ----------
+    aligned : mapping of Sequence to Volume
+        Those of `volumes` on `grid`, voxel for voxel; at least one.
 
     Raises
     ------
     UserError
-        ``grid_mismatch`` if a volume lies on another grid, ``case_empty`` without volumes.
+        ``case_empty`` without volumes. ``grid_mismatch`` (params ``path``, ``sequence``, ``reason``) for a
+        volume on another grid that cannot be put in relation to this one: the two share no part of the world,
+        a spacing is not known, or no volume lies on `grid`.
     """
 
     name: str
     grid: Grid
     volumes: Mapping[Sequence, Volume]
     ratings: list[Rating] = field(default_factory=list)
+    aligned: Mapping[Sequence, Volume] = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.volumes:
             raise UserError("case_empty", name=self.name)
-        for sequence, volume in self.volumes.items():
-            reason = self.grid.mismatch(volume.grid)
-            if reason is not None:
+        reasons = {s: self.grid.mismatch(v.grid) for s, v in self.volumes.items()}
+        self.aligned = {s: v for s, v in self.volumes.items() if reasons[s] is None}
+        for sequence, reason in reasons.items():
+            volume = self.volumes[sequence]
+            if reason is not None and not (self.aligned and _shares_world(self.grid, volume.grid)):
                 raise UserError(
                     "grid_mismatch", path=volume.source.path, sequence=sequence.value, reason=reason
                 )
@@ -100,6 +113,20 @@ class Case:
         """The sequences this exam does not have."""
         return tuple(s for s in Sequence if s not in self.volumes)
 
+    @property
+    def off_grid(self) -> Mapping[Sequence, str]:
+        """The sequences on other grids, each with what differs: shape, spacing, orientation or position."""
+        others = {s: self.grid.mismatch(v.grid) for s, v in self.volumes.items() if s not in self.aligned}
+        return {s: str(reason) for s, reason in others.items()}
+
+    def is_aligned(self, sequence: Sequence) -> bool:
+        """Whether this exam has the sequence, and on `grid` voxel for voxel."""
+        return sequence in self.aligned
+
     def rating(self, rater: str) -> Rating | None:
         """The rating of that name, if there is one."""
         return next((r for r in self.ratings if r.rater == rater), None)
+
+
+def _shares_world(grid: Grid, other: Grid) -> bool:
+    return grid.spacing_known and other.spacing_known and overlap(grid, other)

@@ -35,7 +35,7 @@ bench: $(INSTALLED) $(SYSTEM)
 
 # The same with napari beside us, in a folder of its own; needs a display with OpenGL (Xvfb with Mesa will do).
 bench-napari: $(INSTALLED) $(SYSTEM) build/napari/.installed
-	$(BIN)/brainseg bench --peer build/napari/bin/python
+	$(BIN)/brainseg bench --against napari
 
 build/napari/.installed:
 	$(PYTHON) -m venv build/napari

@@ -108,6 +108,7 @@ def test_segment_writes_the_mask_on_the_native_grid(
         "volumes_ml",
         "output",
         "uncertainty",
+        "notes",
         "error",
     }
     assert entry["uncertainty"] is None

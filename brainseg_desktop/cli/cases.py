@@ -112,6 +112,8 @@ def segment_command(
             for r in results
         ]
         print_table(["Case", "WT mL", "TC mL", "ET mL", "Seconds", "Mask"], rows)
+    for note in (n for r in results for n in r.notes):
+        click.echo(note, err=True)
     failed = [r for r in results if r.error is not None]
     for result in failed:
         click.echo(f"brainseg: {result.error}", err=True)

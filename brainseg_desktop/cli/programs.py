@@ -120,16 +120,21 @@ def _evaluate_recipe(
 @click.command("bench")
 @click.argument("case", required=False, type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
-@click.option("--peer", type=FILE, help="A Python that has napari, to be measured beside.")
-@click.option("--window", "part", type=click.Choice(["start", "all"]), hidden=True)
+@click.option("--against", type=click.Choice(["napari"]), help="A peer to be measured in the same run.")
+@click.option("--peer", type=FILE, help="The Python that has the peer, if it is not this one.")
+@click.option("--window", "part", type=click.Choice(["start", "all", "series"]), hidden=True)
 @click.pass_obj
-def bench_command(front: Front, case: Path | None, as_json: bool, peer: Path | None, part: str | None) -> int:
+def bench_command(
+    front: Front, case: Path | None, as_json: bool, against: str | None, peer: Path | None, part: str | None
+) -> int:
     """Measure the speed of this program here, beside its budgets."""
     if part is not None and case is not None:
         # A process of the bench itself, which times the start: nothing else may be loaded here.
         return front.measure_window(case, part)
-    from brainseg_desktop.services.bench import run_bench
+    from brainseg_desktop.services.bench import find_peer, run_bench
 
+    if against is not None and peer is None:
+        peer = find_peer(against)
     report = run_bench(case, tell=lambda line: click.echo(line, err=True), peer=peer)
     if as_json:
         print_json(report.to_dict())

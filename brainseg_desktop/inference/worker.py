@@ -43,6 +43,7 @@ from numpy.typing import NDArray
 
 from brainseg_desktop import __version__
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.inference.devices import open_segmenter
 from brainseg_desktop.inference.kinds import KINDS
@@ -191,6 +192,7 @@ class Worker:
             raise UserError("no_sequences")
         volumes: dict[Sequence, NDArray[np.generic]] = {}
         spacing_mm = request.spacing_mm
+        grid: Grid | None = None
         for sequence, name in request.inputs.items():
             path = Path(name)
             if path.suffix == ".npy":
@@ -198,6 +200,11 @@ class Worker:
             else:
                 volume = self._read_volume(path)
                 volumes[sequence] = volume.data
+                reason = None if grid is None else grid.mismatch(volume.grid)
+                # Of one shape and still not the same place: the network would mix up what lies where.
+                if reason not in (None, "shape"):
+                    raise UserError("grid_mismatch", path=path, sequence=sequence.value, reason=reason)
+                grid = grid or volume.grid
                 if spacing_mm is None and volume.grid.spacing_known:
                     spacing_mm = volume.grid.spacing_mm[:2]
         shapes = {str(s.value): list(data.shape) for s, data in volumes.items()}

@@ -33,6 +33,8 @@ class CheckResult:
     sequences, missing : tuple of str
     masks : mapping of rater to the name of its label scheme
     shape, spacing_mm : of the grid; spacing None where the files do not state it
+    other_grids : tuple of (str, str)
+        Sequences that lie on a grid of their own, and what differs.
     notes, problems : tuple of str
         Sentences; a case with problems in its masks still opens.
     """
@@ -47,6 +49,7 @@ class CheckResult:
     masks: tuple[tuple[str, str], ...] = ()
     shape: tuple[int, int, int] | None = None
     spacing_mm: tuple[float, float, float] | None = None
+    other_grids: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -68,6 +71,7 @@ class CheckResult:
             "masks": dict(self.masks),
             "shape": list(self.shape) if self.shape else None,
             "spacing_mm": list(self.spacing_mm) if self.spacing_mm else None,
+            "other_grids": dict(self.other_grids),
             "notes": list(self.notes),
             "problems": list(self.problems),
         }
@@ -111,6 +115,7 @@ def check_case(files: CaseFiles, scheme: LabelScheme | None = None) -> CheckResu
         tuple((rating.rater, rating.scheme.name) for rating in case.ratings),
         case.grid.shape,
         _spacing(case.grid),
+        tuple((s.value, reason) for s, reason in case.off_grid.items()),
         tuple(words(note) for note in opened.notes),
         tuple(words(problem) for problem in opened.problems),
     )

@@ -25,7 +25,7 @@ from brainseg_desktop.services.export import export_rating, export_uncertainty
 from brainseg_desktop.services.logs import alias
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.models import find_network
-from brainseg_desktop.services.opening import OpenedCase, open_case
+from brainseg_desktop.services.opening import OpenedCase, grid_source, open_case
 from brainseg_desktop.services.picture import write_picture
 from brainseg_desktop.services.predict import predict_case
 from brainseg_desktop.services.worker_client import WorkerClient
@@ -55,6 +55,8 @@ class Segmented:
         The mask, or the folder of mask slices.
     uncertainty : Path or None
         The map of it, if it was asked for.
+    notes : tuple of str
+        Sentences: sequences that the network did not get because they lie on another grid.
     error : str or None
         A sentence.
     """
@@ -67,6 +69,7 @@ class Segmented:
     volumes_ml: Mapping[str, float | None] = field(default_factory=dict)
     output: Path | None = None
     uncertainty: Path | None = None
+    notes: tuple[str, ...] = ()
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,6 +83,7 @@ class Segmented:
             "volumes_ml": {r.name: self.volumes_ml.get(r.name) for r in REGIONS},
             "output": None if self.output is None else str(self.output),
             "uncertainty": None if self.uncertainty is None else str(self.uncertainty),
+            "notes": list(self.notes),
             "error": self.error,
         }
 
@@ -150,7 +154,13 @@ class Segmenting:
             volumes_ml=volumes_ml(opened.case, rating),
             output=exported.path,
             uncertainty=uncertainty,
+            notes=grid_remarks(opened),
         )
+
+
+def grid_remarks(opened: OpenedCase) -> tuple[str, ...]:
+    """Sentences on the sequences that lie on another grid and so did not reach the network."""
+    return tuple(words(note) for note in opened.notes if note.code == "sequence_off_grid")
 
 
 @contextmanager
@@ -233,12 +243,13 @@ def do_whole_job(case_path: Path, folder: Path, progress: Progress) -> list[str]
     with segment_cases(folder) as segmenting:
         rating, seconds = segmenting.predict(case, progress)
     mask = folder / f"{case.name}_seg.nii.gz"
-    if next(iter(case.volumes.values())).source.files:
+    if grid_source(case).files:
         mask = folder / case.name
     exported = export_rating(case, rating, mask, scheme=written_scheme(case, rating))
     lines = [
         f"There is no display, so the job was done without a window: {case.name}, "
         f"{len(case.volumes)} sequences, outlined by {rating.rater} in {seconds:.1f} s.",
+        *grid_remarks(opened),
         f"Mask:     {exported.path}",
     ]
     rows = [(rating.rater, rating.label_map.array)]

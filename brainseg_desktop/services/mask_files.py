@@ -13,7 +13,7 @@ from brainseg_desktop.io.nifti import MaskFile, nifti_stem
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.compare import AgreementReport, compare
 from brainseg_desktop.services.export import export_rating
-from brainseg_desktop.services.opening import load_mask, mask_labels, open_case
+from brainseg_desktop.services.opening import grid_source, load_mask, mask_labels, open_case
 from brainseg_desktop.services.picture import write_picture
 
 FORMS = ("nifti", "tif", "png")
@@ -108,7 +108,7 @@ def export_file(
     if form not in FORMS:
         raise UserError("format_not_offered", format=form, known=FORMS)
     case = _case_like(image)
-    source = next(iter(case.volumes.values())).source
+    source = grid_source(case)
     if form == "tif" and not source.files:
         raise UserError("like_not_slices", path=image)
     loaded = load_mask(mask, scheme_named(scheme) if scheme else None)

@@ -86,6 +86,24 @@ SENTENCES: dict[str, str] = {
     "write_failed": (
         "{path} could not be written ({reason}). Choose another folder; the old file is unchanged."
     ),
+    "display_broken": (
+        "The windows and measurements kept for this case could not be read ({reason}). The case starts with "
+        "the usual ones; the old file is kept as {path}."
+    ),
+    "peer_missing": "{name} is not installed here. Run make bench-{name}, or name its Python with --peer.",
+    "sequence_off_grid": (
+        "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs): it is shown at its own "
+        "place in mm, but not given to the network. Resample it to them if the network should use it."
+    ),
+    "place_unknown": (
+        "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs), and the headers do not "
+        "say how the two lie to each other. Export both again with their positions, or resample it to "
+        "{masks_on}."
+    ),
+    "network_inputs_off_grid": (
+        "The network needs {wanted}. This exam has {off_grid}, but on another grid than its masks, where the "
+        "network cannot use it. Resample it to the others, or choose another network."
+    ),
     "destination_not_nifti": "{path} does not end in .nii or .nii.gz. Choose a name that does.",
     "would_overwrite_input": (
         "{path} is an image or a reference of this case and is kept. Choose another name."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,10 @@ from brainseg_desktop.io import nifti, tiff
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind
 from brainseg_desktop.io.names import read_name
 from brainseg_desktop.io.nifti import MaskFile
+from brainseg_desktop.io.nifti_header import NiftiHeader
 from brainseg_desktop.io.schemes import recognise_scheme, scheme_named
 
-# The grid of a case is that of the sequence a mask is usually drawn on.
+# Where nothing else tells, the grid of a case is that of the sequence a mask is usually drawn on.
 _GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
 REFERENCE_NAME = "Reference"
 
@@ -35,7 +36,8 @@ class OpenedCase:
     ----------
     case : Case
     notes : tuple of UserError
-        Remarks (not errors): how a label scheme was recognised, voxels that were not finite, ...
+        Remarks (not errors): how a label scheme was recognised, voxels that were not finite,
+        ``sequence_off_grid`` for each sequence on a grid of its own, ...
     problems : tuple of UserError
         Masks that could not be taken; ``scheme_ambiguous`` carries ``path`` and ``candidates``, so that the
         user can be asked and `read_rating` called.
@@ -58,8 +60,9 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     Raises
     ------
     UserError
-        ``case_empty``, ``sequences_unassigned`` (only files whose names tell nothing), ``grid_mismatch``, or
-        what reading an image raises. A bad mask is no reason to fail: it goes to `OpenedCase.problems`.
+        ``case_empty``, ``sequences_unassigned`` (only files whose names tell nothing), ``grid_mismatch`` and
+        ``place_unknown`` (a sequence on another grid that cannot be put in relation to the others), or what
+        reading an image raises. A bad mask is no reason to fail: it goes to `OpenedCase.problems`.
     """
     if not files.images:
         if files.unassigned:
@@ -82,8 +85,8 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
             ]
             masks = [(path, pool.submit(nifti.read_mask, path, scheme, hints)) for path in files.masks]
             volumes = {s: read.result() for s, read in reads}
-    grid = next(volumes[s].grid for s in _GRID_ORDER if s in volumes)
-    case = Case(files.name, grid, volumes)
+    case = Case(files.name, reference_grid(volumes, _mask_grids(masks)), volumes)
+    notes += off_grid_notes(case)
     problems = []
     for _, read in masks:
         try:
@@ -93,6 +96,77 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
         except UserError as error:
             problems.append(error)
     return OpenedCase(case, tuple(notes), tuple(problems))
+
+
+def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = ()) -> Grid:
+    """The grid that the masks of a case live on, where its sequences do not share one.
+
+    Parameters
+    ----------
+    volumes : mapping of Sequence to Volume
+        At least one.
+    masks : iterable of Grid
+        Of the masks beside the images, the most important one first.
+
+    Returns
+    -------
+    Grid
+        That of the sequence which the first fitting mask was drawn on; else the one that most sequences
+        share; of several equal ones that of FLAIR, T1CE, T2, T1, in this order.
+    """
+    grids = [volumes[s].grid for s in _GRID_ORDER if s in volumes]
+    if all(grids[0].mismatch(grid) is None for grid in grids):
+        return grids[0]
+    for mask in masks:
+        for grid in grids:
+            if grid.mismatch(mask) is None:
+                return grid
+    return max(grids, key=lambda grid: sum(grid.mismatch(other) is None for other in grids))
+
+
+def _mask_grids(masks: Iterable[tuple[Path, Future[MaskFile]]]) -> Iterator[Grid]:
+    """The grids of masks; of one whose numbers are not understood yet too, since the user will be asked."""
+    for path, read in masks:
+        error = read.exception()
+        if error is None:
+            yield read.result().grid
+        elif isinstance(error, UserError) and error.code == "scheme_ambiguous":
+            yield nifti.read_volume(path).grid
+
+
+def off_grid_notes(case: Case) -> list[UserError]:
+    """A remark for each sequence on a grid of its own: it is shown, but the network does not get it.
+
+    Raises
+    ------
+    UserError
+        ``place_unknown`` (params ``path``, ``sequence``, ``reason``) if the headers do not say how the two
+        grids lie to each other: millimetres of different spaces must not be mixed.
+    """
+    notes = []
+    masks_on = [s.value for s in case.aligned]
+    for sequence, reason in case.off_grid.items():
+        path, name = case.volumes[sequence].source.path, sequence.value
+        spaces = {_space(case.volumes[sequence].source), _space(grid_source(case))}
+        if len(spaces) > 1 or "" in spaces:
+            raise UserError("place_unknown", path=path, sequence=name, reason=reason, masks_on=masks_on)
+        notes.append(
+            UserError("sequence_off_grid", path=path, sequence=name, reason=reason, masks_on=masks_on)
+        )
+    return notes
+
+
+def _space(source: Source) -> str:
+    """What the millimetres of an image are measured from; empty if its header does not say.
+
+    A code of 0 in both fields means that an affine was made up from the voxel sizes alone (nifti1.h, method
+    1); 3 to 5 are standard brains, which have nothing to do with where this patient lay in the scanner.
+    """
+    if not isinstance(source.header, NiftiHeader):
+        return ""
+    codes = (int(source.header.numbers(name)[0]) for name in ("sform_code", "qform_code"))
+    code = next((c for c in codes if 0 < c <= 5), 0)
+    return ("", "patient", "patient", "talairach", "mni", "template")[code]
 
 
 def check_readable(paths: Iterable[Path]) -> None:
@@ -213,13 +287,13 @@ def default_scheme(case: Case) -> LabelScheme:
 
 
 def grid_source(case: Case) -> Source:
-    """The image whose grid and header a mask of this case is written with: FLAIR, else the first there is."""
+    """The image whose grid and header a mask of this case is written with; see `grid_volume`."""
     return grid_volume(case).source
 
 
 def grid_volume(case: Case) -> Volume:
-    """The image that gives the case its grid."""
-    return next(case.volumes[s] for s in _GRID_ORDER if s in case.volumes)
+    """The image that gives the case its grid: FLAIR if it lies on it, else T1CE, T2, T1."""
+    return next(case.aligned[s] for s in _GRID_ORDER if s in case.aligned)
 
 
 def unique_name(case: Case, name: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from brainseg_desktop.core.case import Case
 from brainseg_desktop.core.labels import TISSUE_COLOURS, WT
+from brainseg_desktop.core.reslice import slice_of
 from brainseg_desktop.core.volume import default_window
 from brainseg_desktop.io.atomic import write_bytes
 
@@ -49,12 +50,19 @@ def draw_case(case: Case, masks: Sequence[tuple[str, NDArray[np.uint8]]]) -> Pic
     for number, (title, mask) in enumerate(titled):
         panels = []
         for column, (sequence, volume) in enumerate(case.volumes.items()):
-            grey = _grey(volume.data[:, :, index], default_window(volume.data))
-            panel = np.repeat(_turned(grey)[:, :, None], 3, axis=2)
+            window, samples = default_window(volume.data), (1, 1)
+            if case.is_aligned(sequence):
+                plane = volume.data[:, :, index]
+            else:
+                cut = slice_of(volume, case.grid, 2, index, linear=True, outside=window[0])
+                plane, samples = cut.values, cut.samples
+            panel = np.repeat(_turned(_grey(plane, window))[:, :, None], 3, axis=2)
             if mask is not None:
-                panel = _overlaid(panel, _turned(mask[:, :, index]))
+                labels = mask[:, :, index].repeat(samples[0], axis=0).repeat(samples[1], axis=1)
+                panel = _overlaid(panel, _turned(labels))
             names = (sequence.value if number == 0 else "", title if column == 0 else "")
-            panels.append(_lettered(panel, case.grid.spacing_mm, names))
+            x, y, z = case.grid.spacing_mm
+            panels.append(_lettered(panel, (x / samples[0], y / samples[1], z), names))
         rows.append(np.concatenate(panels, axis=1))
     return np.concatenate(rows, axis=0)
 

@@ -40,7 +40,7 @@ def predict_case(
     Parameters
     ----------
     case : Case
-        Only read; adding the rating is the caller's business.
+        Only read; adding the rating is the caller's business. Sequences on other grids are left out.
     client : WorkerClient
     model : Path, optional
         Folder of a model; the bundled one if not given.
@@ -63,21 +63,29 @@ def predict_case(
     Raises
     ------
     UserError
-        ``sequence_unusable``, ``model_missing``, ``card_invalid``, and those of `WorkerClient.segment`.
+        ``sequence_unusable``, ``model_missing``, ``card_invalid``, ``network_inputs_off_grid`` (the network
+        needs a sequence that lies on another grid), and those of `WorkerClient.segment`.
     """
     folder = model if model is not None else default_model_dir()
     card = read_card(folder)
     grid = case.grid
-    found = client.segment(
-        folder,
-        usable_inputs(case.volumes),
-        (grid.spacing_mm[0], grid.spacing_mm[1]) if grid.spacing_known else None,
-        device=device,
-        first_slice=first_slice,
-        on_slice=on_slice,
-        on_progress=on_progress,
-        cancel=cancel,
-    )
+    try:
+        found = client.segment(
+            folder,
+            usable_inputs(case.aligned),
+            (grid.spacing_mm[0], grid.spacing_mm[1]) if grid.spacing_known else None,
+            device=device,
+            first_slice=first_slice,
+            on_slice=on_slice,
+            on_progress=on_progress,
+            cancel=cancel,
+        )
+    except UserError as error:
+        if (off_grid := _wanted_off_grid(error, case)) is None:
+            raise
+        raise UserError(
+            "network_inputs_off_grid", wanted=error.params["wanted"], off_grid=off_grid
+        ) from error
     return Rating(
         unique_name(case, f"AI ({card.name})"),
         RaterKind.MODEL,
@@ -85,8 +93,16 @@ def predict_case(
         scheme_for(case, found.labels),
         probabilities=found.probabilities,
         uncertainty=found.uncertainty,
-        details=_origin(found, card),
+        details=_origin(case, found, card),
     )
+
+
+def _wanted_off_grid(error: UserError, case: Case) -> list[str] | None:
+    """What the network misses although the exam has it, on another grid; None for any other error."""
+    wanted = error.params.get("wanted")
+    if error.code != "network_inputs_missing" or not isinstance(wanted, list):
+        return None
+    return [s.value for s in case.off_grid if s.value in wanted] or None
 
 
 def usable_inputs(volumes: Mapping[Sequence, Volume]) -> dict[Sequence, NDArray[Any]]:
@@ -112,7 +128,8 @@ def usable_inputs(volumes: Mapping[Sequence, Volume]) -> dict[Sequence, NDArray[
 
 def scheme_for(case: Case, labels: NDArray[np.uint8]) -> LabelScheme:
     """The scheme to write a prediction with: the case's own where it can tell these tissues apart."""
-    tissues = {Tissue(int(t)) for t in np.flatnonzero(np.bincount(labels.ravel(), minlength=1))}
+    # By planes: counting the whole array at once would take 8 bytes for each of its voxels.
+    tissues = {Tissue(int(t)) for plane in labels if plane.any() for t in np.unique(plane)}
     tissues.discard(Tissue.BACKGROUND)
     own = default_scheme(case)
     if tissues <= set(own.tissues):
@@ -126,7 +143,7 @@ def mean_uncertainty(labels: NDArray[np.uint8], uncertainty: NDArray[np.uint8]) 
     return float(inside.mean()) / 255 if inside.size else None
 
 
-def _origin(found: Segmentation, card: ModelCard) -> dict[str, Any]:
+def _origin(case: Case, found: Segmentation, card: ModelCard) -> dict[str, Any]:
     """What the sidecar says of a prediction."""
     network = card.network_for(found.kind)
     doubt = mean_uncertainty(found.labels, found.uncertainty)
@@ -137,6 +154,7 @@ def _origin(found: Segmentation, card: ModelCard) -> dict[str, Any]:
         "exam_kind": found.kind,
         "regions": list(found.regions),
         "sequences_used": list(found.present),
+        "sequences_off_grid": {s.value: reason for s, reason in case.off_grid.items()},
         "device": found.device,
         "seconds": found.seconds,
         "mean_uncertainty_bits": None if doubt is None else round(doubt, 4),

@@ -67,7 +67,8 @@ def start_journal(case: Case, rating: Rating, state_dir: Path) -> Journal:
         case=case.name,
         images=tuple(
             ImageEntry(s.value, str(_absolute(v.source.path)), v.source.sha256)
-            for s, v in case.volumes.items()
+            # The first lies on the grid of the mask, whatever masks stand beside the case the next time.
+            for s, v in {**case.aligned, **case.volumes}.items()
         ),
         shape=rating.label_map.shape,
         base_sha256="",
@@ -145,7 +146,9 @@ def restore(found: Recoverable, case: Case) -> tuple[Rating, Journal]:
     content = read_journal(found.path)
     hashes = {image.sequence: image.sha256 for image in content.header.images}
     shared = [(hashes[s.value], v.source.sha256) for s, v in case.volumes.items() if s.value in hashes]
-    if content.header.shape != case.grid.shape or not shared or any(a != b for a, b in shared):
+    drawn_on = content.header.images[0].sequence if content.header.images else ""
+    same_grid = content.header.shape == case.grid.shape and drawn_on in {s.value for s in case.aligned}
+    if not same_grid or not shared or any(a != b for a, b in shared):
         raise UserError("journal_other_images", path=found.path, case=content.header.case, opened=case.name)
     about = content.about
     rating = Rating(

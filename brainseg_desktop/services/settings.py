@@ -11,6 +11,7 @@ import msgspec
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.atomic import write_bytes, write_error
+from brainseg_desktop.services.case_display import WindowPreset
 from brainseg_desktop.services.paths import config_dir
 
 VERSION = 1
@@ -28,6 +29,14 @@ class Brush(msgspec.Struct, frozen=True, kw_only=True):
     keep_others: bool = False
 
 
+class ViewWindowPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A view in a window of its own: what it shows and where it stands (base64 text)."""
+
+    sequence: str
+    plane: str
+    geometry: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything remembered between two starts.
 
@@ -40,6 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     last_open_dir, last_export_dir : folders shown first by file dialogs, empty for the default
     model : name of the network chosen, empty for the bundled one
     device : where the network runs
+    radiological, nose_left : from which side axial and coronal, and sagittal views are seen
+    palette, own_colours : colours of the labels; the reader's own by name of tissue, as ``#rrggbb``
+    window_presets : windows that the reader has named
+    layout_kind, contents : arrangement of the views, and (sequence, plane) of each view of each layout
+    view_windows : views in windows of their own
     rater : name under which the reader's own masks are kept
     """
 
@@ -49,8 +63,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     layout: str = ""
     theme: Literal["dark", "light"] = "dark"
     opacity: Fraction = 0.5
-    outline_only: bool = False
+    mask_style: Literal["fill", "outline", "both"] = "fill"
+    smooth: bool = False
     radiological: bool = True
+    nose_left: bool = True
+    palette: Literal["safe", "classic", "own"] = "safe"
+    own_colours: dict[str, str] = {}
+    window_presets: tuple[WindowPreset, ...] = ()
+    layout_kind: str = "sequences"
+    contents: dict[str, list[tuple[str, str]]] = {}
+    view_windows: tuple[ViewWindowPlace, ...] = ()
     brush: Brush = Brush()
     model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"

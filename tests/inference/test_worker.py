@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -123,6 +124,14 @@ def test_what_cannot_be_done_is_told_and_the_worker_lives(worker, tiny_folder, i
     np.save(tmp_path / "other.npy", np.zeros((5, 5, 5), np.float32))
     worker.ask(segment_request({**inputs, "T2": str(tmp_path / "other.npy")}, tmp_path / "out"))
     assert worker.event()["code"] == "sequences_differ"
+    for name, x in (("here", 0), ("there", 3)):
+        place = np.eye(4)
+        place[0, 3] = x
+        nibabel.save(nibabel.Nifti1Image(np.ones((5, 5, 5), np.int16), place), tmp_path / f"{name}.nii")
+    files = {"FLAIR": str(tmp_path / "here.nii"), "T2": str(tmp_path / "there.nii")}
+    worker.ask(segment_request(files, tmp_path / "out"))
+    error = worker.event()
+    assert (error["code"], error["params"]["reason"]) == ("grid_mismatch", "position")
     worker.ask(segment_request({}, tmp_path / "out"))
     assert worker.event()["code"] == "no_sequences"
     (tmp_path / "file").write_text("")

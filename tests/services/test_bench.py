@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,19 @@ def test_a_budget_is_kept_by_median_and_tail() -> None:
     assert Measured(STEP, (1.0,) * 19).p95 is None
 
 
+def test_a_budget_may_ask_to_be_faster_than_the_peer() -> None:
+    faster = replace(STEP, times_faster=8.0)
+    assert Measured(faster, (5.0,) * 20, peer=(41.0,)).ok
+    assert Measured(faster, (5.0,) * 20, peer=(39.0,)).ok is False
+    assert Measured(faster, (5.0,) * 20).ok, "no peer in this run"
+
+
 def test_the_report_is_a_table_and_json() -> None:
     report = BenchReport("a machine", (Measured(STEP, (7.0,) * 20), Measured(STEP, ())))
     assert report.rows()[0] == ["slice step", "7 ms", "7 ms", "8 ms, p95 16", "ok", "-"]
     assert report.rows()[1][1:] == ["-", "-", "8 ms, p95 16", "not measured", "-"]
     beside = Measured(STEP, (7.0,), peer=(70.0, 80.0, 75.0))
-    assert BenchReport("a machine", (beside,)).rows()[0][-1] == "75 ms"
+    assert BenchReport("a machine", (beside,)).rows()[0][-1] == "75 ms, 10.7 x"
     assert beside.to_dict()["napari_median"] == 75.0
     assert json.loads(json.dumps(report.to_dict()))["results"]["slice_step_ms"]["budget"] == 8.0
 

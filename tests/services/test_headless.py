@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 from brainseg_desktop.io.schemes import scheme_named
-from brainseg_desktop.services.headless import has_display, volumes_ml, written_scheme
+from brainseg_desktop.services.headless import Segmenting, has_display, volumes_ml, written_scheme
+from brainseg_desktop.services.models import default_model_dir
+from brainseg_desktop.services.worker_messages import Segmentation
 
 SHAPE = (4, 4, 4)
 
@@ -56,6 +63,37 @@ def test_volumes_are_told_for_what_the_network_knows_and_the_files_allow() -> No
     assert volumes_ml(case_with(None), rating("WT", tissue=6)) == {"WT": 0.128}
     assert volumes_ml(case_with(None), rating("WT", "TC", "ET", tissue=2)) == {"WT": 0.128, "TC": 0, "ET": 0}
     assert volumes_ml(case_with(None, spacing_known=False), rating("WT", tissue=6)) == {}
+
+
+class Client:
+    """Outlines nothing, and says what it was given."""
+
+    def segment(self, folder: Path, inputs: Mapping[Sequence, NDArray[Any]], *_: object, **__: object) -> Any:
+        labels = np.zeros(next(iter(inputs.values())).shape, np.uint8)
+        present = tuple(s.value for s in inputs)
+        return Segmentation(
+            labels, labels[None], labels, ("WT",), "stripped", present, "net", "1", "cpu", 0.1
+        )
+
+
+def test_a_sequence_that_the_network_did_not_get_is_told(small_case: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    segmenting = Segmenting(Client(), default_model_dir(), "cpu", out, None, False)  # type: ignore[arg-type]
+    told = segmenting(small_case, lambda _: None).to_dict()
+    assert (told["error"], told["notes"]) == (None, [])
+    path = small_case / f"{small_case.name}_t2.nii.gz"
+    image = nibabel.load(path)
+    moved = image.affine + np.eye(4, k=3) * [[3.0], [0], [0], [0]]
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), moved), path)
+    segmenting = Segmenting(Client(), default_model_dir(), "cpu", out, None, False)  # type: ignore[arg-type]
+    told = segmenting(small_case, lambda _: None).to_dict()
+    (note,) = told["notes"]
+    assert told["error"] is None
+    assert "T2" in note
+    assert "position" in note
+    details = json.loads((out / f"{small_case.name}_seg.json").read_text())["details"]
+    assert details["sequences_used"] == ["T1", "T1CE", "FLAIR"]
+    assert details["sequences_off_grid"] == {"T2": "position"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="X servers")

@@ -17,9 +17,11 @@ from brainseg_desktop.core.metrics import confusion
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 from brainseg_desktop.inference.registry import read_card
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.models import default_model_dir
 from brainseg_desktop.services.predict import mean_uncertainty, predict_case
 from brainseg_desktop.services.worker_client import WorkerClient
+from brainseg_desktop.services.worker_messages import Segmentation
 
 FAKE = Path(__file__).with_name("fake_worker.py")
 DATA = Path(os.environ.get("BRAINSEG_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -154,6 +156,59 @@ def test_mean_uncertainty_is_that_of_the_outlined_voxels():
     labels = np.array([[[0, 1, 3]]], np.uint8)
     assert mean_uncertainty(labels, np.array([[[255, 51, 0]]], np.uint8)) == pytest.approx(0.1)
     assert mean_uncertainty(np.zeros_like(labels), labels) is None
+
+
+def with_t2_on_another_grid():
+    case = case_of(FLAIR=head(), T1=head() / 2)
+    other = Grid((6, 5, 16), np.diag([1.0, 1.0, 0.5, 1.0]))
+    data = np.random.default_rng(0).random(other.shape, np.float32)
+    t2 = Volume(data, other, Source(Path("case_t2.nii.gz"), ""), Sequence.T2)
+    return Case("case", GRID, {**case.volumes, Sequence.T2: t2})
+
+
+class Recorder:
+    """A client that keeps what it is given."""
+
+    def __init__(self, error=None):
+        self.inputs, self.error = None, error
+
+    def segment(self, folder, inputs, spacing_mm, **more):
+        self.inputs, self.spacing_mm = inputs, spacing_mm
+        if self.error is not None:
+            raise self.error
+        labels = np.zeros(GRID.shape, np.uint8)
+        present = tuple(s.value for s in inputs)
+        return Segmentation(
+            labels, labels[None], labels, ("WT",), "skull_stripped", present, "glioma-unet", "1", "cpu", 0.1
+        )
+
+
+def test_the_network_gets_no_sequence_of_another_grid(model):
+    case, client = with_t2_on_another_grid(), Recorder()
+    rating = predict_case(case, client, model)
+    assert set(client.inputs) == {Sequence.FLAIR, Sequence.T1}
+    assert all(data.shape == GRID.shape for data in client.inputs.values())
+    assert client.spacing_mm == (1.0, 1.0)
+    assert rating.details["sequences_used"] == ["FLAIR", "T1"]
+    assert rating.details["sequences_off_grid"] == {"T2": "shape"}
+    assert predict_case(case_of(FLAIR=head()), client, model).details["sequences_off_grid"] == {}
+
+
+def test_it_is_told_why_a_network_lacks_what_the_exam_has(model):
+    lacking = UserError("network_inputs_missing", wanted=["T2"], present=["FLAIR", "T1"])
+    with pytest.raises(UserError) as caught:
+        predict_case(with_t2_on_another_grid(), Recorder(lacking), model)
+    assert caught.value.code == "network_inputs_off_grid"
+    assert caught.value.params == {"wanted": ["T2"], "off_grid": ["T2"]}
+    assert "grid" in words(caught.value)
+    # What is in no grid at all is simply missing.
+    for other in (
+        UserError("network_inputs_missing", wanted=["T1CE"], present=["FLAIR"]),
+        UserError("out_of_memory"),
+    ):
+        with pytest.raises(UserError) as caught:
+            predict_case(with_t2_on_another_grid(), Recorder(other), model)
+        assert caught.value is other
 
 
 def test_cancel_comes_through(client, model):

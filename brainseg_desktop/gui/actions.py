@@ -88,6 +88,26 @@ ACTIONS = (
     ),
     ActionSpec("brush", "Brush", "Tools", ("P",), "Left drag paints; hold Ctrl to erase", True),
     ActionSpec("eraser", "Eraser", "Tools", ("E",), "Left drag erases", True),
+    ActionSpec("ruler", "Ruler", "Measuring", ("M",), "Drag or click twice: a length in mm", True),
+    ActionSpec("angle", "Angle", "Measuring", ("Shift+M",), "Click three times: end, corner, end", True),
+    ActionSpec(
+        "roi",
+        "Ellipse",
+        "Measuring",
+        ("R",),
+        "Drag an ellipse: mean, SD and range of the voxels in it, and its area",
+        True,
+    ),
+    ActionSpec(
+        "diameters",
+        "Diameters of label",
+        "Measuring",
+        ("Shift+R",),
+        "RANO: the longest diameter of the chosen label on its largest slice, and the longest across it",
+    ),
+    ActionSpec(
+        "delete_measurement", "Delete measurement", "Measuring", ("Del",), "Remove the chosen measurement"
+    ),
     ActionSpec("smaller", "Smaller brush", "Tools", ("[",), "Brush 1 mm smaller (Shift+wheel)"),
     ActionSpec("larger", "Larger brush", "Tools", ("]",), "Brush 1 mm larger (Shift+wheel)"),
     ActionSpec(
@@ -114,8 +134,19 @@ ACTIONS = (
     ActionSpec("next_label", "Next label", "Tools", ("W",), "Choose the label below"),
     ActionSpec("show_mask", "Mask", "Display", ("S",), "Show or hide the mask", True),
     ActionSpec("outline", "Outline only", "Display", ("O",), "Draw only the outline of the mask", True),
+    ActionSpec(
+        "fill_outline", "Fill and outline", "Display", ("Shift+O",), "Draw the mask and its outline", True
+    ),
     ActionSpec("less_opaque", "Mask fainter", "Display", ("A",), "Make the mask more transparent"),
     ActionSpec("more_opaque", "Mask stronger", "Display", ("D",), "Make the mask less transparent"),
+    ActionSpec(
+        "both_masks",
+        "Both masks",
+        "Display",
+        ("Shift+F",),
+        "Draw the mask compared with as a dashed outline over the one shown",
+        True,
+    ),
     ActionSpec(
         "difference",
         "Difference",
@@ -139,18 +170,117 @@ ACTIONS = (
         ("Ctrl+J",),
         "Each sequence from 0.5 to 99.5 % of what is not background",
     ),
-    ActionSpec("fit", "Fit", "Display", ("Home",), "Fit the whole slice into the views"),
+    ActionSpec(
+        "curtain",
+        "Curtain",
+        "Display",
+        ("C",),
+        "Right of a line that can be dragged, show the second sequence and the mask compared with",
+        True,
+    ),
+    ActionSpec(
+        "blink",
+        "Blink",
+        "Display",
+        ("T",),
+        "Show the second sequence and the mask compared with in place of the first; press again to go back",
+        True,
+    ),
+    ActionSpec("fit", "Fit", "Display", ("Home",), "Fit the head into the views again"),
     ActionSpec("smooth", "Smooth images", "Display", (), "Interpolate between voxels (display only)", True),
     ActionSpec(
-        "maximise", "Maximise view", "Display", ("Space",), "Show one view alone, or all again (double click)"
+        "neurological",
+        "Neurological sides",
+        "Display",
+        (),
+        "Show the patient's left on the left of the screen; each view says so",
+        True,
     ),
-    ActionSpec("slice_up", "Next slice", "Display", ("PgUp", "Up"), "One slice up (mouse wheel)"),
-    ActionSpec("slice_down", "Previous slice", "Display", ("PgDown", "Down"), "One slice down (mouse wheel)"),
-    ActionSpec("sequences", "2x2", "Display", ("F2",), "Four linked sequences", True),
-    ActionSpec("planes", "3 planes", "Display", ("F3",), "Three planes of one sequence", True),
-    ActionSpec("axial", "Axial", "Display", ("F5",), "Show the sequences in axial slices", True),
-    ActionSpec("coronal", "Coronal", "Display", ("F6",), "Show the sequences in coronal slices", True),
-    ActionSpec("sagittal", "Sagittal", "Display", ("F7",), "Show the sequences in sagittal slices", True),
+    ActionSpec(
+        "nose_right",
+        "Nose to the right",
+        "Display",
+        (),
+        "Sagittal views with the nose to the right; each view says so",
+        True,
+    ),
+    ActionSpec(
+        "label_colours",
+        "Colours of labels...",
+        "Display",
+        (),
+        "Safe for colour blindness, classic, or your own",
+    ),
+    ActionSpec(
+        "copy_picture", "Copy picture", "Display", ("Ctrl+C",), "Put the picture of the view on the clipboard"
+    ),
+    ActionSpec(
+        "save_picture",
+        "Save picture...",
+        "Display",
+        ("Ctrl+Shift+S",),
+        "Write the picture of the view to a file",
+    ),
+    ActionSpec("slice_up", "Next slice", "Slices", ("PgUp", "Up"), "One slice up (mouse wheel)"),
+    ActionSpec("slice_down", "Previous slice", "Slices", ("PgDown", "Down"), "One slice down (mouse wheel)"),
+    ActionSpec("label_centre", "Centre of label", "Slices", ("G",), "Go to the middle of the chosen label"),
+    ActionSpec(
+        "next_labelled",
+        "Next labelled slice",
+        "Slices",
+        ("Shift+PgUp",),
+        "Go up to the next slice on which the mask marks something",
+    ),
+    ActionSpec(
+        "previous_labelled",
+        "Previous labelled slice",
+        "Slices",
+        ("Shift+PgDown",),
+        "Go down to the next slice on which the mask marks something",
+    ),
+    ActionSpec(
+        "next_doubt",
+        "Next doubtful region",
+        "Slices",
+        ("N",),
+        "Go to where the network was unsure, largest first",
+    ),
+    ActionSpec(
+        "previous_doubt", "Previous doubtful region", "Slices", ("Shift+N",), "The doubtful region before"
+    ),
+    ActionSpec("cine", "Cine", "Slices", ("K",), "Run through the slices; press again to stop", True),
+    ActionSpec("sequences", "2x2 sequences", "Views", ("F2",), "Four linked sequences", True),
+    ActionSpec("row", "1x4 sequences", "Views", ("Shift+F2",), "Four linked sequences side by side", True),
+    ActionSpec("planes", "3 planes", "Views", ("F3",), "Three planes of one sequence", True),
+    ActionSpec(
+        "surface", "3 planes and surface", "Views", ("F4",), "Three planes and the labels as surfaces", True
+    ),
+    ActionSpec(
+        "big", "One big, three small", "Views", ("Shift+F3",), "One sequence large, the others small", True
+    ),
+    ActionSpec("two", "Two side by side", "Views", ("Shift+F4",), "Any two sequences or planes", True),
+    ActionSpec("axial", "Axial", "Views", ("F5",), "Show the sequences in axial slices", True),
+    ActionSpec("coronal", "Coronal", "Views", ("F6",), "Show the sequences in coronal slices", True),
+    ActionSpec("sagittal", "Sagittal", "Views", ("F7",), "Show the sequences in sagittal slices", True),
+    ActionSpec(
+        "maximise", "Maximise view", "Views", ("Space",), "Show one view alone, or all again (double click)"
+    ),
+    ActionSpec(
+        "link",
+        "Link view",
+        "Views",
+        ("L",),
+        "The view with the keys moves with the others; off: by itself, and it says so",
+        True,
+    ),
+    ActionSpec(
+        "view_window",
+        "View in own window",
+        "Views",
+        ("Ctrl+Shift+N",),
+        "Open the view with the keys in a window of its own, for a second monitor",
+    ),
+    ActionSpec("view_menu", "Menu of view", "Views", ("Shift+F10",), "What one view shows (right click)"),
     ActionSpec("theme", "Light theme", "Display", (), "Change between the dark and the light look", True),
     ActionSpec(
         "compare", "Compare", "Agreement", ("Ctrl+M",), "Measure agreement with the reference or another mask"
@@ -168,5 +298,10 @@ MOUSE = (
     ("Ctrl while painting", "Erase"),
     ("Ctrl+click with the crosshair", "Choose the label under the mouse"),
     ("Double click", "Show one view alone, or all again (while painting: Space)"),
-    ("Esc while painting", "Take the stroke back"),
+    ("Esc while painting or measuring", "Take it back"),
+    ("Right click", "Menu of the view: sequence, plane, link, colours, picture"),
+    ("Strip beside a view", "Where each label lies and where the network is unsure; click to go there"),
+    ("Drag the end of a measurement", "Correct it"),
+    ("Drag the line of the curtain", "Uncover more of the second image or mask"),
+    ("Surface: drag, wheel, click", "Turn, zoom, go to the point"),
 )

@@ -101,7 +101,10 @@ class Agreement(QObject):
         if live is not None:
             counts = live.histogram.sum(axis=0)
         else:
-            counts = np.bincount(session.shown.label_map.array.ravel(), minlength=len(Tissue))
+            counts = np.zeros(len(Tissue), np.int64)
+            for part in session.shown.label_map.array:  # the whole array at once would become int64
+                if part.any():
+                    counts += np.bincount(part.ravel(), minlength=len(Tissue))
         self._labels.set_unit("mL" if grid.spacing_known else "voxels")
         factor = grid.voxel_volume_ml if grid.spacing_known else 1.0
         decimals = 1 if grid.spacing_known else 0

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence as Entries
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.gui.icons import icon_size
+from brainseg_desktop.gui.layouts import Layout
+
+LAYOUTS = tuple(layout.value for layout in Layout)
+# Room is short on a small screen: the others show their icon alone, and say what they are when pointed at.
+_WITH_WORDS = {"open", "segment", "undo", "axial", "coronal", "sagittal", "compare", "export"}
 
 
 def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -> None:
@@ -18,11 +25,23 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
         ("&Edit", "undo redo - brush eraser ball keep_others smaller larger"),
         (
             "&View",
-            "sequences planes - axial coronal sagittal - show_mask outline less_opaque more_opaque "
-            "difference uncertainty - window auto_window crosshair fit maximise smooth theme",
+            "sequences row planes surface big two - axial coronal sagittal - maximise link view_window "
+            "view_menu - window auto_window smooth fit - crosshair neurological nose_right - copy_picture "
+            "save_picture - theme",
         ),
+        (
+            "&Mask",
+            "show_mask outline fill_outline less_opaque more_opaque label_colours - both_masks difference "
+            "uncertainty - curtain blink",
+        ),
+        (
+            "&Slices",
+            "slice_up slice_down - label_centre next_labelled previous_labelled - next_doubt "
+            "previous_doubt - cine",
+        ),
+        ("Mea&sure", "ruler angle roi diameters - delete_measurement"),
         ("&Network", "segment cancel - ? about_network models_folder - uncertainty"),
-        ("&Agreement", "compare difference"),
+        ("&Agreement", "compare both_masks difference"),
         ("&Help", "help about"),
     ):
         menu = bar.addMenu(title)
@@ -49,35 +68,79 @@ class ToolBar(QToolBar):
         super().__init__("Tools")
         self.setObjectName("tools")
         self.setMovable(False)
+        self.setIconSize(icon_size(self.font()))
         self._undo_width = self.fontMetrics().horizontalAdvance("Undo Brush, enhancing") + 24
         row = (
-            "open segment | undo redo | crosshair window brush eraser | "
-            "sequences planes | axial coronal sagittal = > compare export"
+            "open segment | undo redo | crosshair window brush eraser ruler | layout | "
+            "axial coronal sagittal = > compare export"
         )
         for name in row.split():
             if name == "|":
                 self.addSeparator()
             elif name == "=":
-                self._sequence = QComboBox()
-                self._sequence.setAccessibleName("Sequence of the three planes")
-                self._sequence.setToolTip("Sequence shown in three planes")
-                self._sequence.currentTextChanged.connect(self._chosen)
-                self._sequence_action = self.addWidget(self._sequence)
+                self._add_sequences()
             elif name == ">":
                 room = QWidget()
                 room.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
                 self.addWidget(room)
+            elif name == "layout":
+                self.layout_button = self._add_menu("Layout of the views", [actions[n] for n in LAYOUTS])
             else:
-                self.addAction(actions[name])
-                button = self.widgetForAction(actions[name])
-                if isinstance(button, QToolButton):
-                    button.setObjectName(name)
-                    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-                    if name == "undo":
-                        button.setFixedWidth(self._undo_width)
-                    elif name == "segment":
-                        button.setMenu(networks)
-                        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+                self._add(name, actions[name], networks)
+        measuring = [actions[n] for n in ("ruler", "angle", "roi", "diameters")]
+        self._add_choices(self.widgetForAction(actions["ruler"]), measuring)
+
+    def _add(self, name: str, action: QAction, networks: QMenu) -> None:
+        self.addAction(action)
+        button = self.widgetForAction(action)
+        if not isinstance(button, QToolButton):
+            return
+        button.setObjectName(name)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setAccessibleName(action.text())
+        if name in _WITH_WORDS:
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        if name == "undo":
+            button.setFixedWidth(self._undo_width)
+        elif name == "segment":
+            button.setMenu(networks)
+            button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+
+    def _add_menu(self, title: str, entries: Entries[QAction]) -> QToolButton:
+        """A button that opens a list of actions."""
+        button = QToolButton()
+        button.setObjectName("layout")
+        button.setAccessibleName(title)
+        button.setToolTip(title)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        menu = QMenu(button)
+        menu.addActions(list(entries))
+        button.setMenu(menu)
+        self.addWidget(button)
+        return button
+
+    @staticmethod
+    def _add_choices(button: QWidget, entries: Entries[QAction]) -> None:
+        """Further tools behind the arrow of a button."""
+        assert isinstance(button, QToolButton)
+        menu = QMenu(button)
+        menu.addActions(list(entries))
+        button.setMenu(menu)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+
+    def _add_sequences(self) -> None:
+        self._sequence = QComboBox()
+        self._sequence.setAccessibleName("Sequence of the three planes")
+        self._sequence.setToolTip("Sequence shown in three planes")
+        self._sequence.currentTextChanged.connect(self._chosen)
+        self._sequence_action = self.addWidget(self._sequence)
+
+    def show_layout(self, action: QAction) -> None:
+        """Show which layout is on."""
+        self.layout_button.setText(action.text())
+        self.layout_button.setIcon(action.icon())
 
     def elided(self, name: str, text: str) -> str:
         """A step's name cut to the width of its button, so that the buttons behind it stay in place."""

@@ -14,15 +14,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.gui.app import make_window
 from brainseg_desktop.gui.main_window import MainWindow
-from brainseg_desktop.gui.view_state import Mode
+from brainseg_desktop.gui.plane import Plane
+from brainseg_desktop.gui.surface_bench import measure_surface
+from brainseg_desktop.gui.view_state import MaskStyle, Mode
 
 START_VARIABLE = "BRAINSEG_BENCH_START"
 _SIZE = (1800, 1000)
@@ -36,7 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     result: dict[str, list[float]] = {}
     if START_VARIABLE in os.environ:
         result["start_to_case_ms"] = [1000 * (time.time() - float(os.environ[START_VARIABLE]))]
-    if "start" not in what:
+    if "series" in what:
+        result = {f"series_{plane.title}_ms": _steps(app, window, plane) for plane in Plane}
+        result["series_open_ms"] = [1000 * (time.time() - float(os.environ[START_VARIABLE]))]
+    elif "start" not in what:
         result |= measure(app, window)
     window.close()
     print(json.dumps(result))
@@ -55,9 +60,10 @@ def measure(app: QApplication, window: MainWindow) -> dict[str, list[float]]:
     _fill_mask(window)
     state, history = window.state, window.session.own_rating().history
     result["slice_step_ms"] = _steps(app, window)
-    state.set_outline_only(True)
+    state.set_style(MaskStyle.OUTLINE)
     result["slice_step_outline_ms"] = _steps(app, window)
-    state.set_outline_only(False)
+    state.set_style(MaskStyle.FILL)
+    result |= measure_views(app, window)
     state.set_mode(Mode.BRUSH)
     state.set_tissue(Tissue.OEDEMA)
     state.set_brush_mm(16)
@@ -71,6 +77,7 @@ def measure(app: QApplication, window: MainWindow) -> dict[str, list[float]]:
     for _ in range(20):
         redo.append(_timed(app, history.redo))
     result["undo_ms"], result["redo_ms"] = undo, redo
+    result |= measure_surface(app, window)
     live = window.session.live
     if live is not None:
         result["live_dice_ms"] = _live(window)
@@ -131,15 +138,58 @@ def _fill_mask(window: MainWindow) -> None:
     session.show(own)
 
 
-def _steps(app: QApplication, window: MainWindow) -> list[float]:
+def _steps(app: QApplication, window: MainWindow, plane: Plane | None = None) -> list[float]:
     """Slice steps through the mask, up and down, in the four linked views."""
-    state = window.state
-    plane = window.viewer.plane
+    if plane is not None:
+        window.viewer.set_plane(plane)
+        _settle(app)
     times = []
     for direction in (1, -1):
         for _ in range(30):
-            times.append(_timed(app, partial(state.step, plane, direction)))
+            times.append(_timed(app, partial(window.state.step, window.viewer.plane, direction)))
     return times
+
+
+def measure_views(app: QApplication, window: MainWindow) -> dict[str, list[float]]:
+    """A window drag, zoom and crosshair by real events, and slice steps on a screen of 3840x2160."""
+    state, view = window.state, window.viewer.views[0]
+    before = state.windows[view.sequence], state.camera, state.cursor
+    centre = QPointF(view.width() / 2, view.height() / 2)
+    result: dict[str, list[float]] = {"window_drag_ms": [], "zoom_ms": [], "crosshair_ms": []}
+    for mode, name in ((Mode.WINDOW, "window_drag_ms"), (Mode.CROSSHAIR, "crosshair_ms")):
+        state.set_mode(mode)
+        _mouse(view, QEvent.Type.MouseButtonPress, centre)
+        for number in range(1, 31):
+            point = centre + QPointF(2.0 * number, 1.5 * number)
+            result[name].append(_timed(app, partial(_mouse, view, QEvent.Type.MouseMove, point)))
+        _mouse(view, QEvent.Type.MouseButtonRelease, point)
+    for number in range(30):
+        result["zoom_ms"].append(
+            _timed(app, partial(_turn_wheel, view, centre, 120 if number < 15 else -120))
+        )
+    state.set_window(view.sequence, before[0])
+    state.set_camera(before[1])
+    state.set_cursor(before[2])
+    window.resize(3840, 2160)
+    _settle(app)
+    result["slice_step_4k_ms"] = _steps(app, window)
+    window.resize(*_SIZE)
+    _settle(app)
+    return result
+
+
+def _turn_wheel(widget: QWidget, point: QPointF, angle: int) -> None:
+    event = QWheelEvent(
+        point,
+        widget.mapToGlobal(point),
+        QPoint(),
+        QPoint(0, angle),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.ControlModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(widget, event)
 
 
 def _dabs(app: QApplication, window: MainWindow) -> list[float]:

@@ -6,22 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from brainseg_desktop.core.labels import TISSUE_NAMES
 from brainseg_desktop.gui.actions import ACTIONS, ActionSpec
 from brainseg_desktop.gui.dialogs import HelpSheet, about_text
-from brainseg_desktop.gui.plane import Plane
+from brainseg_desktop.gui.icons import set_icons
+from brainseg_desktop.gui.layouts import Layout
+from brainseg_desktop.gui.plane import Orientation, Plane
+from brainseg_desktop.gui.slice_panel import SlicePanel
 from brainseg_desktop.gui.theme import THEMES, apply_theme
-from brainseg_desktop.gui.view_state import Mode, OverlayKind
-from brainseg_desktop.gui.viewer import Layout
+from brainseg_desktop.gui.view_menu import make_view_menu
+from brainseg_desktop.gui.view_state import MaskStyle, Mode, OverlayKind, Split
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
 
 PLANES = {"axial": Plane.AXIAL, "coronal": Plane.CORONAL, "sagittal": Plane.SAGITTAL}
-_MODES = {m.value: m for m in Mode}
+LAYOUTS = {layout.value: layout for layout in Layout}
+MODES = {mode.value: mode for mode in Mode}
+OVERLAYS = {kind.value: kind for kind in OverlayKind if kind is not OverlayKind.MASK}
 
 
 class Commands:
@@ -54,7 +60,8 @@ class Commands:
         # Room is short on a small screen; radiologists know these.
         for name, short in (("axial", "Ax"), ("coronal", "Cor"), ("sagittal", "Sag")):
             made[name].setIconText(short)
-        for names in (("crosshair", "window", "brush", "eraser"), ("sequences", "planes"), tuple(PLANES)):
+        set_icons(made, THEMES[window.settings.theme])
+        for names in (tuple(MODES), tuple(LAYOUTS), tuple(PLANES)):
             group = QActionGroup(window)
             for name in names:
                 group.addAction(made[name])
@@ -75,6 +82,24 @@ class Commands:
             "models_folder": self._window.networks.open_folder,
             "export": self._window.exporter.ask,
             "quit": self._window.close,
+            "delete_measurement": self._window.measuring.delete_selected,
+            "diameters": self._measure_diameters,
+            "label_colours": self._window.choose_colours,
+            "copy_picture": lambda: self._picture(self._window.view_pictures.copy),
+            "save_picture": lambda: self._picture(self._window.view_pictures.ask),
+            "label_centre": lambda: self._window.navigator.go_to_label(state.tissue),
+            "next_labelled": lambda: self._window.navigator.next_labelled(self._plane(), 1),
+            "previous_labelled": lambda: self._window.navigator.next_labelled(self._plane(), -1),
+            "next_doubt": lambda: self._window.navigator.next_doubtful(1),
+            "previous_doubt": lambda: self._window.navigator.next_doubtful(-1),
+            "cine": lambda _on: self._window.navigator.cine(self._plane()),
+            "curtain": lambda on: self.split(Split.CURTAIN if on else Split.NONE),
+            "blink": lambda on: self.split(Split.BLINK if on else Split.NONE),
+            "neurological": lambda on: self.look(Orientation(not on, state.orientation.nose_left)),
+            "nose_right": lambda on: self.look(Orientation(state.orientation.radiological, not on)),
+            "link": self._link,
+            "view_window": lambda: self._window.view_windows.open(viewer.active_panel.shown),
+            "view_menu": viewer.request_menu,
             "undo": self._undo,
             "redo": self._redo,
             "smaller": lambda: state.set_brush_mm(state.brush_mm - 1),
@@ -84,19 +109,16 @@ class Commands:
             "previous_label": lambda: self._step_label(-1),
             "next_label": lambda: self._step_label(1),
             "show_mask": state.set_show_mask,
-            "outline": state.set_outline_only,
+            "outline": lambda on: state.set_style(MaskStyle.OUTLINE if on else MaskStyle.FILL),
+            "fill_outline": lambda on: state.set_style(MaskStyle.BOTH if on else MaskStyle.FILL),
             "less_opaque": lambda: state.set_opacity(state.opacity - 0.1),
             "more_opaque": lambda: state.set_opacity(state.opacity + 0.1),
-            "difference": lambda on: state.set_overlay(OverlayKind.DIFFERENCE if on else OverlayKind.MASK),
-            "uncertainty": lambda on: state.set_overlay(OverlayKind.UNCERTAINTY if on else OverlayKind.MASK),
             "auto_window": state.auto_windows,
             "fit": state.reset_camera,
             "smooth": state.set_smooth,
             "maximise": viewer.toggle_maximised,
             "slice_up": lambda: viewer.step(1),
             "slice_down": lambda: viewer.step(-1),
-            "sequences": lambda _on: self._window.arrange(Layout.SEQUENCES),
-            "planes": lambda _on: self._window.arrange(Layout.PLANES),
             "theme": self._set_theme,
             "compare": self._window.agreement.show_report,
             "help": self._show_help,
@@ -104,7 +126,11 @@ class Commands:
         }
         for name, plane in PLANES.items():
             slots[name] = lambda _on, plane=plane: viewer.set_plane(plane)
-        for name, mode in _MODES.items():
+        for name, layout in LAYOUTS.items():
+            slots[name] = lambda _on, layout=layout: viewer.arrange(layout)
+        for name, kind in OVERLAYS.items():
+            slots[name] = lambda on, kind=kind: state.set_overlay(kind if on else OverlayKind.MASK)
+        for name, mode in MODES.items():
             slots[name] = lambda _on, mode=mode: state.set_mode(mode)
         for number in range(4):
             slots[f"label_{number + 1}"] = lambda number=number: self._choose_label(number)
@@ -137,6 +163,53 @@ class Commands:
         if chosen:
             self._window.opener.load_mask(Path(chosen))
 
+    # Views ------------------------------------------------------------------------------------------
+
+    def _plane(self) -> Plane:
+        return self._window.viewer.active_panel.view.plane
+
+    def _picture(self, act: Callable[..., object]) -> None:
+        if self._window.state.case is not None:
+            act(self._window.viewer.active_panel.view, annotated=True)
+
+    def _link(self, on: bool) -> None:
+        self._window.viewer.active_panel.view.set_linked(on)
+
+    def look(self, orientation: Orientation) -> None:
+        """Look from this side, and remember it."""
+        self._window.state.set_orientation(orientation)
+        self._window.remember(radiological=orientation.radiological, nose_left=orientation.nose_left)
+
+    def split(self, split: Split) -> None:
+        """Show the second sequence and mask behind a curtain, in place of the first, or not at all."""
+        state = self._window.state
+        if split is not Split.NONE and state.second_sequence is None and state.reference is None:
+            # Without a second mask another sequence is what the reader means.
+            first = self._window.viewer.active_panel.view.sequence
+            others = [s for s in (state.case.volumes if state.case is not None else ()) if s is not first]
+            if not others:
+                self._window.desk.say("There is no second sequence and no second mask to show.")
+                split = Split.NONE
+            else:
+                state.set_second_sequence(others[0])
+        state.set_split(split)
+
+    def open_view_menu(self, panel: SlicePanel, where: QPoint) -> None:
+        """Open the menu of a view."""
+        if self._window.state.case is not None:
+            menu = make_view_menu(self._window, panel)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(where)
+
+    def _measure_diameters(self) -> None:
+        window = self._window
+        if window.state.case is not None:
+            tissue, rating = window.state.tissue, window.state.rating
+            name = TISSUE_NAMES[tissue] if rating is None else f"{TISSUE_NAMES[tissue]}, {rating.rater}"
+            window.measuring.add_diameters(frozenset({tissue}), name, self._plane())
+
+    # Cases and labels -------------------------------------------------------------------------------
+
     def _open_neighbour(self, steps: int) -> None:
         key = self._window.cases.neighbour(steps)
         if key is not None:
@@ -168,7 +241,9 @@ class Commands:
         self._window.remember(theme="light" if light else "dark")
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        apply_theme(app, THEMES[self._window.settings.theme])
+        theme = THEMES[self._window.settings.theme]
+        apply_theme(app, theme)
+        set_icons(self._window.actions_by_name, theme)
 
 
 def _tip(spec: ActionSpec) -> str:

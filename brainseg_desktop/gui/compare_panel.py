@@ -71,6 +71,7 @@ class ComparePanel(QWidget):
             tiles.addWidget(tile, 0, place)
         self._table = QTableWidget(len(_ROWS) + 2, 0)
         self._table.setAccessibleName("Agreement")
+        self._table.setTabKeyNavigation(False)
         self._table.setVerticalHeaderLabels([text for _, text in _ROWS] + ["Other, mL", "Mask, mL"])
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
+from html import escape
 from pathlib import Path
+from typing import cast
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -20,6 +23,7 @@ from PySide6.QtWidgets import (
     QRadioButton,
     QTableWidget,
     QTableWidgetItem,
+    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
@@ -41,7 +45,7 @@ class AssignDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Which sequence is each file?")
-        self.resize(640, 320)
+        _size_by_font(self, 44, 22)
         self._paths = list(paths)
         self._choices: list[QComboBox] = []
         self._table = QTableWidget(len(self._paths), 2)
@@ -49,7 +53,10 @@ class AssignDialog(QDialog):
         self._table.verticalHeader().hide()
         self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
-        self._table.setColumnWidth(1, 150)
+        self._table.setColumnWidth(1, 10 * self.fontMetrics().height())
+        self._table.setAccessibleName("Files and what they are")
+        self._table.setTabKeyNavigation(False)
+        self._table.verticalHeader().setDefaultSectionSize(2 * self.fontMetrics().height())
         for row, path in enumerate(self._paths):
             item = QTableWidgetItem(path.name)
             item.setToolTip(str(path))
@@ -144,7 +151,7 @@ class ExportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export mask")
-        self.resize(620, 200)
+        _size_by_font(self, 42, 14)
         self._folder = folder
         self._rater = rater
         self._schemes = list(schemes)
@@ -251,30 +258,73 @@ class RecoveryDialog(QDialog):
 
 
 class HelpSheet(QDialog):
-    """Every key and mouse act, made from the table of actions."""
+    """Every action, key and mouse act, made from the table of actions; can be searched and copied."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys and mouse")
-        self.resize(820, 700)
-        rows = [(", ".join(a.keys), a.text.rstrip("."), a.tip) for a in ACTIONS if a.keys]
-        rows += [(act, "Mouse", what) for act, what in MOUSE]
-        table = QTableWidget(len(rows), 3)
-        table.setHorizontalHeaderLabels(["Key or mouse", "Action", "What it does"])
-        table.verticalHeader().hide()
-        table.setShowGrid(False)
-        table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        for line, cells in enumerate(rows):
-            for place, text in enumerate(cells):
-                table.setItem(line, place, QTableWidgetItem(text))
-        table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        table.resizeColumnsToContents()
-        table.horizontalHeader().setStretchLastSection(True)
-        table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        table.setWordWrap(True)
+        _size_by_font(self, 56, 44)
+        self._search = QLineEdit()
+        self._search.setPlaceholderText("Search, for example: slice, brush, Ctrl")
+        self._search.setAccessibleName("Search keys and mouse acts")
+        self._search.setClearButtonEnabled(True)
+        self._search.textChanged.connect(self._show_rows)
+        self._page = QTextBrowser()
+        self._page.setAccessibleName("Keys and mouse")
+        self._page.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        copy = buttons.addButton("Copy as text", QDialogButtonBox.ButtonRole.ActionRole)
+        copy.setToolTip("Copy the lines shown, for a note or to print")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(help_text(self._search.text())))
+        for button in buttons.buttons():
+            # Enter in the search field may not close the sheet.
+            cast(QPushButton, button).setAutoDefault(False)
         layout = QVBoxLayout(self)
-        layout.addWidget(table)
+        layout.addWidget(self._search)
+        layout.addWidget(self._page)
+        layout.addWidget(buttons)
+        self._show_rows()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show_rows()
+
+    def _show_rows(self) -> None:
+        search = self._search.text()
+        faint_colour = self.palette().placeholderText().color().name()
+        parts = []
+        for group, rows in _help_groups(search).items():
+            lines = "".join(
+                f"<tr><td width='26%'><b>{escape(keys) or '-'}</b></td><td width='24%'>{escape(text)}</td>"
+                f"<td style='color:{faint_colour}'>{escape(what)}</td></tr>"
+                for keys, text, what in rows
+            )
+            parts.append(f"<h3>{escape(group)}</h3><table width='100%' cellpadding='3'>{lines}</table>")
+        self._page.setHtml("".join(parts) or f"<p>Nothing found for {escape(search.strip())}.</p>")
+
+
+def help_text(search: str = "") -> str:
+    """The help sheet as plain lines, tabs between key, action and what it does."""
+    parts = []
+    for group, rows in _help_groups(search).items():
+        parts += [group, *("\t".join(row) for row in rows), ""]
+    return "\n".join(parts)
+
+
+def _help_groups(search: str) -> dict[str, list[tuple[str, str, str]]]:
+    """Rows (keys, action, what it does) by group; only those that hold every word of the search."""
+    rows = [(a.group, ", ".join(a.keys), a.text.rstrip("."), a.tip) for a in ACTIONS]
+    rows += [("Mouse", act, "", what) for act, what in MOUSE]
+    words = search.lower().split()
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for group, *row in rows:
+        if all(word in " ".join((group, *row)).lower() for word in words):
+            groups.setdefault(group, []).append((row[0], row[1], row[2]))
+    return groups
 
 
 def ask(dialog: QDialog, answered: Callable[[bool], None]) -> None:
@@ -309,3 +359,10 @@ def _buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
     box.accepted.connect(dialog.accept)
     box.rejected.connect(dialog.reject)
     return box
+
+
+def _size_by_font(dialog: QDialog, width: int, height: int) -> None:
+    """Open a dialog at a size in heights of a line, but never larger than the screen."""
+    line = dialog.fontMetrics().height()
+    room = dialog.screen().availableSize() * 0.9
+    dialog.resize(QSize(width * line, height * line).boundedTo(room))

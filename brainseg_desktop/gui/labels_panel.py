@@ -90,6 +90,8 @@ class LabelsPanel(QWidget):
         self._table.setAccessibleName("Labels")
         self._table.setHorizontalHeaderLabels(["", "Label", "mL", "Shown"])
         self._table.verticalHeader().hide()
+        # Tab goes on to the next control, not to the next cell.
+        self._table.setTabKeyNavigation(False)
         self._table.setShowGrid(False)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -107,7 +109,13 @@ class LabelsPanel(QWidget):
         layout.addWidget(self._table)
         self.tissues: tuple[Tissue, ...] = ()
 
-    def set_scheme(self, scheme: LabelScheme | None, tissue: Tissue, hidden: frozenset[Tissue]) -> None:
+    def set_scheme(
+        self,
+        scheme: LabelScheme | None,
+        tissue: Tissue,
+        hidden: frozenset[Tissue],
+        colours: Mapping[Tissue, tuple[int, int, int]],
+    ) -> None:
         """List a scheme's labels."""
         labels = scheme.labels if scheme is not None else ()
         self.tissues = tuple(label.tissue for label in labels)
@@ -115,7 +123,7 @@ class LabelsPanel(QWidget):
         self._table.setRowCount(len(labels))
         for row, label in enumerate(labels):
             number = QTableWidgetItem(str(label.value))
-            number.setIcon(swatch(label.colour))
+            number.setIcon(swatch(colours[label.tissue]))
             name = QTableWidgetItem(label.name)
             name.setToolTip(f"Paint with {label.name.lower()} (key {row + 1})")
             volume = QTableWidgetItem("")

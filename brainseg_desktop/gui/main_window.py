@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,33 +19,52 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QScrollArea,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.core.geometry import Box
+from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.core.palettes import palette
+from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.agreement import Agreement
 from brainseg_desktop.gui.bars import ToolBar, make_menus
 from brainseg_desktop.gui.brush_tool import BrushTool
 from brainseg_desktop.gui.cases_panel import CasesPanel
-from brainseg_desktop.gui.commands import PLANES, Commands
+from brainseg_desktop.gui.colours_dialog import ColoursDialog
+from brainseg_desktop.gui.commands import Commands
 from brainseg_desktop.gui.compare_panel import ComparePanel
 from brainseg_desktop.gui.desk import Desk
+from brainseg_desktop.gui.display_panel import DisplayPanel
+from brainseg_desktop.gui.doubt_panel import DoubtPanel
 from brainseg_desktop.gui.empty_view import EmptyView
 from brainseg_desktop.gui.exporting import Exporter
+from brainseg_desktop.gui.following import Following
 from brainseg_desktop.gui.jobs_panel import JobBar
+from brainseg_desktop.gui.kept_display import KeptDisplay
 from brainseg_desktop.gui.labels_panel import LabelsPanel, MasksPanel
+from brainseg_desktop.gui.layouts import Layout, Shown, first_contents
+from brainseg_desktop.gui.measurements_panel import MeasurementsPanel
+from brainseg_desktop.gui.measuring import Measuring
+from brainseg_desktop.gui.navigating import Navigator
 from brainseg_desktop.gui.networks import Networks
 from brainseg_desktop.gui.opening import Opener
+from brainseg_desktop.gui.overlay import Colour
 from brainseg_desktop.gui.parts import MessageBar, faint
+from brainseg_desktop.gui.plane import Orientation, Plane
 from brainseg_desktop.gui.readout import readout
 from brainseg_desktop.gui.recovering import Recovering
 from brainseg_desktop.gui.segmenting import Segmenting
+from brainseg_desktop.gui.slice_view import SliceView
 from brainseg_desktop.gui.tools_panel import ToolsPanel
-from brainseg_desktop.gui.view_state import OverlayKind, ViewState
-from brainseg_desktop.gui.viewer import Layout, Viewer
+from brainseg_desktop.gui.view_pictures import ViewPictures
+from brainseg_desktop.gui.view_state import MaskStyle, ViewState
+from brainseg_desktop.gui.view_windows import ViewWindows
+from brainseg_desktop.gui.viewer import Viewer
+from brainseg_desktop.gui.window_panel import WindowPanel
+from brainseg_desktop.services.case_display import DisplayKeeper
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.session import Session
@@ -72,7 +92,12 @@ class MainWindow(QMainWindow):
         self.tool = BrushTool(self.state, self._editable)
         self.messages = MessageBar()
         self.desk = Desk(self, session, self.state, jobs, self.messages)
-        self.viewer = Viewer(self.state, self.tool)
+        self.measuring = Measuring(self.state, self.desk.say, self)
+        self.navigator = Navigator(self.desk)
+        self.viewer = Viewer(self.state, self.tool, self.measuring, self.navigator, jobs)
+        self.view_windows = ViewWindows(self, self.viewer, self.state)
+        self.view_pictures = ViewPictures(self.desk)
+        self.kept = KeptDisplay(self.state, DisplayKeeper(self.desk.complain), self)
         self.cases = CasesPanel()
         self.masks, self.labels, self.tools, self.compare = (
             MasksPanel(),
@@ -80,6 +105,9 @@ class MainWindow(QMainWindow):
             ToolsPanel(self.state),
             ComparePanel(),
         )
+        self.display, self.windowing = DisplayPanel(self.state), WindowPanel(self.state)
+        self.doubt = DoubtPanel(self.navigator, self.state)
+        self.measurements = MeasurementsPanel(self.state)
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.job_bar = JobBar()
         self.opener = Opener(self.desk)
@@ -90,10 +118,12 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
         self._lay_out()
+        self.following = Following(self)
         self._connect()
+        self._restore_views()
         self._restore_window()
         self._list_recent()
-        self._follow_case()
+        self.following.follow_case()
 
     # Building ---------------------------------------------------------------------------------------
 
@@ -111,25 +141,48 @@ class MainWindow(QMainWindow):
         column.addWidget(self.empty, 1)
         self.setCentralWidget(middle)
         left = self._dock("Cases", self.cases, Qt.DockWidgetArea.LeftDockWidgetArea, 150)
-        right = QWidget()
-        sections = QVBoxLayout(right)
-        sections.setContentsMargins(10, 8, 10, 8)
-        sections.setSpacing(12)
-        for part in (self.masks, self.labels, self.tools, self.compare):
-            sections.addWidget(part)
-        sections.addStretch(1)
-        sections.addWidget(faint("For research use only."))
-        scroll = QScrollArea()
-        scroll.setWidget(right)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        reading = self._dock("Reading", scroll, Qt.DockWidgetArea.RightDockWidgetArea, 310)
+        right = Qt.DockWidgetArea.RightDockWidgetArea
+        self._reading = (
+            self.masks,
+            self.labels,
+            self.tools,
+            self.compare,
+            self.doubt,
+            self.measurements,
+        )
+        self._looking = (self.windowing, self.display)
+        reading = self._dock("Reading", self._column(*self._reading), right, 310)
+        looking = self._dock("Display", self._column(*self._looking), right, 310)
+        for dock in (reading, looking):
+            # Its tab says what it is.
+            dock.setTitleBarWidget(QWidget())
+        self.setTabPosition(right, QTabWidget.TabPosition.North)
+        self.tabifyDockWidget(reading, looking)
+        reading.raise_()
         self.resizeDocks([left, reading], [170, 320], Qt.Orientation.Horizontal)
         self._where = QLabel()
         self._saved = QLabel()
         self.statusBar().addWidget(self._where, 1)
         self.statusBar().addPermanentWidget(self.job_bar)
         self.statusBar().addPermanentWidget(self._saved)
+
+    @staticmethod
+    def _column(*parts: QWidget) -> QScrollArea:
+        """Sections one below the other, scrolled where the window is low."""
+        inside = QWidget()
+        sections = QVBoxLayout(inside)
+        sections.setContentsMargins(10, 8, 10, 8)
+        sections.setSpacing(12)
+        for part in parts:
+            sections.addWidget(part)
+        sections.addStretch(1)
+        sections.addWidget(faint("For research use only."))
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        return scroll
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, width: int) -> QDockWidget:
         dock = QDockWidget(title)
@@ -142,9 +195,6 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         session, state = self.session, self.state
-        session.ratings_changed.connect(lambda _: self._follow_ratings())
-        session.voxels_changed.connect(self._voxels_changed)
-        session.history_changed.connect(lambda _: self._follow_history())
         session.journal_failed.connect(self._journal_failed)
         session.journal_mended.connect(lambda _: self.messages.hide())
         self.opener.replacing.connect(self._end_work_on_case)
@@ -160,140 +210,40 @@ class MainWindow(QMainWindow):
         self.masks.start_from.connect(self._start_from)
         self.labels.chosen.connect(state.set_tissue)
         self.labels.hidden.connect(state.set_hidden)
+        self.viewer.menu_requested.connect(self.commands.open_view_menu)
+        self.viewer.arranged.connect(self.agreement.refresh)
+        self.measuring.changed.connect(self._repaint_views)
+        self.measuring.changed.connect(lambda: self.measurements.select(self.measuring.selected))
+        self.measurements.chosen.connect(self.measuring.select)
+        self.navigator.cine_changed.connect(self.actions_by_name["cine"].setChecked)
+        self.windowing.presets_changed.connect(lambda presets: self.remember(window_presets=presets))
+        self.display.colours_wanted.connect(self.choose_colours)
+        self.display.split_wanted.connect(self.commands.split)
+        self.display.sides_wanted.connect(self.commands.look)
         self.viewer.hovered.connect(lambda voxel: self._where.setText(readout(state, voxel)))
         self.tool_bar.sequence_chosen.connect(self.viewer.set_sequence)
         self.empty.open_folder.connect(self.commands.open_folder)
         self.empty.open_sample.connect(self.open_path)
-        state.tool_changed.connect(self._follow_tool)
-        state.overlay_changed.connect(self._follow_tool)
+        self.empty.open_recent.connect(self.opener.open_key)
         state.cursor_changed.connect(lambda: self._where.setText(readout(state, None)))
 
     # Following the model ----------------------------------------------------------------------------
 
     def _case_opened(self, case: Case, key: str) -> None:
         self.state.set_case(case)
+        self.kept.load(case)
         self.settings = with_recent(self.settings, key)
         self._save_settings()
         if self.cases.neighbour(0) is None or not self._is_listed(key):
             self._list_recent()
         self.cases.mark(key)
-        self._follow_case()
-        self._follow_ratings()
+        self.following.follow_case()
+        self.following.follow_ratings()
         self.viewer.views[0].setFocus()
 
     def _is_listed(self, key: str) -> bool:
         self.cases.mark(key)
         return self.cases.neighbour(0) == key
-
-    def _follow_case(self) -> None:
-        case = self.session.case
-        self.viewer.setVisible(case is not None)
-        self.empty.setVisible(case is None)
-        for part in (self.masks, self.labels, self.tools, self.compare):
-            part.setVisible(case is not None)
-        self.setWindowTitle("BrainSeg Desktop" if case is None else f"{case.name} - BrainSeg Desktop")
-        if case is None:
-            self._where.setText("")
-        for name in (
-            "segment",
-            "export",
-            "load_mask",
-            "close_case",
-            "compare",
-            "brush",
-            "eraser",
-            "window",
-            "crosshair",
-            "fit",
-            "auto_window",
-            "sequences",
-            "planes",
-            "maximise",
-            "difference",
-        ):
-            self.actions_by_name[name].setEnabled(case is not None)
-        for name in ("cancel", "uncertainty"):
-            self.actions_by_name[name].setEnabled(False)
-        self._follow_layout()
-        self._follow_tool()
-        self._follow_history()
-
-    def _follow_ratings(self) -> None:
-        session, case = self.session, self.session.case
-        if case is None:
-            self.masks.set_masks([], [], -1)
-            self.tools.set_uncertainty(None)
-            self.labels.set_scheme(None, self.state.tissue, frozenset())
-            self.agreement.follow()
-            return
-        shown = case.ratings.index(session.shown) if session.shown in case.ratings else -1
-        self.masks.set_masks(
-            [r.rater for r in case.ratings], [session.is_own(r) for r in case.ratings], shown
-        )
-        scheme = session.shown.scheme if session.shown is not None else None
-        if scheme is not None and self.state.tissue not in scheme.tissues:
-            self.state.set_tissue(scheme.tissues[0])
-        self.labels.set_scheme(scheme, self.state.tissue, self.state.hidden)
-        self.state.reference = session.reference
-        doubted = session.doubted
-        self.state.uncertainty = doubted.uncertainty if doubted is not None else None
-        self.actions_by_name["uncertainty"].setEnabled(doubted is not None)
-        self.tools.set_uncertainty(doubted)
-        self.state.set_rating(session.shown)
-        self.agreement.follow()
-        self._follow_history()
-
-    def _follow_history(self) -> None:
-        rating = self.session.editable()
-        for name, steps in (
-            ("undo", rating.history.undo_names if rating else ()),
-            ("redo", rating.history.redo_names if rating else ()),
-        ):
-            action = self.actions_by_name[name]
-            action.setEnabled(bool(steps))
-            text = f"{name.capitalize()} {steps[0]}" if steps else name.capitalize()
-            action.setText(text)
-            action.setToolTip(f"{text} ({action.shortcut().toString()})")
-            action.setIconText(self.tool_bar.elided(name, text))
-        self._saved.setText("not exported yet, kept in the journal" if self.session.unsaved else "")
-
-    def _voxels_changed(self, change: tuple[Rating, Box]) -> None:
-        rating, box = change
-        if rating is self.session.shown or rating is self.session.reference:
-            self.state.touch(box)
-            self.agreement.voxels_changed()
-
-    def _follow_tool(self) -> None:
-        state = self.state
-        for name, on in (
-            (state.mode.value, True),
-            ("ball", state.ball),
-            ("keep_others", state.keep_others),
-            ("show_mask", state.show_mask),
-            ("outline", state.outline_only),
-            ("difference", state.overlay is OverlayKind.DIFFERENCE),
-            ("uncertainty", state.overlay is OverlayKind.UNCERTAINTY),
-            ("sequences" if self.viewer.layout_kind is Layout.SEQUENCES else "planes", True),
-            (next(n for n, p in PLANES.items() if p is self.viewer.plane), True),
-        ):
-            self.actions_by_name[name].setChecked(on)
-        self.actions_by_name["theme"].setChecked(self.settings.theme == "light")
-        self.labels.set_tissue(state.tissue)
-
-    def arrange(self, kind: Layout) -> None:
-        """Four sequences or three planes."""
-        self.viewer.arrange(kind)
-        self._follow_layout()
-
-    def _follow_layout(self) -> None:
-        """Planes can be chosen for the four sequences, a sequence for the three planes."""
-        planes = self.viewer.layout_kind is Layout.PLANES
-        case = self.session.case
-        for name in PLANES:
-            self.actions_by_name[name].setVisible(not planes)
-            self.actions_by_name[name].setEnabled(case is not None)
-        sequences = list(case.volumes) if case is not None else []
-        self.tool_bar.set_sequences(sequences, self.viewer.sequence, shown=planes)
 
     def _segmentation_runs(self, running: bool) -> None:
         self.actions_by_name["segment"].setEnabled(not running and self.session.case is not None)
@@ -318,6 +268,34 @@ class MainWindow(QMainWindow):
 
     # Acting -----------------------------------------------------------------------------------------
 
+    def show_case(self, on: bool) -> None:
+        """Show the views and panels of a case, or what to do first."""
+        self.viewer.setVisible(on)
+        self.empty.setVisible(not on)
+        for part in (self.masks, self.labels, self.tools, self.compare, *self._looking):
+            part.setVisible(on)
+        if not on:
+            self._where.setText("")
+
+    def show_saved(self, text: str) -> None:
+        """What is not exported yet, at the lower right."""
+        self._saved.setText(text)
+
+    def choose_colours(self) -> None:
+        """Ask for the colours of the labels; they are shown while choosing."""
+        dialog = ColoursDialog(self.settings.palette, self.settings.own_colours, self._show_colours, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self.remember(palette=dialog.choice, own_colours=dialog.own))
+        dialog.open()
+
+    def _show_colours(self, colours: Mapping[Tissue, Colour]) -> None:
+        self.state.set_colours(colours)
+        self.following.follow_ratings()
+
+    def _repaint_views(self) -> None:
+        for view in self.findChildren(SliceView):
+            view.update()
+
     def open_path(self, path: Path) -> None:
         """Open a case folder or file."""
         self.opener.open_path(Path(path))
@@ -329,10 +307,12 @@ class MainWindow(QMainWindow):
         self.session.close()
         self.state.set_case(None)
         self.cases.mark("")
-        self._follow_case()
+        self.following.follow_case()
 
     def _end_work_on_case(self) -> None:
         """The case is being let go: a stroke under way is a step, a segmentation is dropped."""
+        self.kept.save()
+        self.measuring.cancel()
         self.tool.release()
         self.segmenting.drop()
 
@@ -370,8 +350,9 @@ class MainWindow(QMainWindow):
     # Events -----------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.tool.is_painting:
+        if event.key() == Qt.Key.Key_Escape and (self.tool.is_painting or self.measuring.is_busy):
             self.tool.cancel()
+            self.measuring.cancel()
             return
         super().keyPressEvent(event)
 
@@ -409,13 +390,22 @@ class MainWindow(QMainWindow):
             window=self.saveGeometry().toBase64().toStdString(),
             layout=self.saveState().toBase64().toStdString(),
             opacity=self.state.opacity,
-            outline_only=self.state.outline_only,
+            mask_style=self.state.style.value[0],
+            smooth=self.state.smooth,
+            layout_kind=self.viewer.layout_kind.value,
+            contents={
+                layout.value: [(s.sequence.value, s.plane.title) for s in shown]
+                for layout, shown in self.viewer.contents.items()
+            },
+            view_windows=self.view_windows.places(),
             brush=Brush(
                 diameter_mm=self.state.brush_mm,
                 shape="ball" if self.state.ball else "disc",
                 keep_others=self.state.keep_others,
             ),
         )
+        self.kept.close()
+        self.view_windows.close_all()
         self.client.close()
         self.jobs.close()
         self.session.close()
@@ -425,10 +415,27 @@ class MainWindow(QMainWindow):
 
     def _restore_display(self) -> None:
         self.state.opacity = self.settings.opacity
-        self.state.outline_only = self.settings.outline_only
+        self.state.style = next(s for s in MaskStyle if s.value[0] == self.settings.mask_style)
+        self.state.smooth = self.settings.smooth
+        self.state.orientation = Orientation(self.settings.radiological, self.settings.nose_left)
+        self.state.colours = palette(self.settings.palette, self.settings.own_colours)
         self.state.set_brush_mm(self.settings.brush.diameter_mm)
         self.state.ball = self.settings.brush.shape == "ball"
         self.state.keep_others = self.settings.brush.keep_others
+
+    def _restore_views(self) -> None:
+        """The layout, what its views showed, and the views in windows of their own."""
+        sequences, planes = {s.value: s for s in Sequence}, {p.title: p for p in Plane}
+        for layout in Layout:
+            kept = self.settings.contents.get(layout.value, ())
+            shown = [Shown(sequences[s], planes[p]) for s, p in kept if s in sequences and p in planes]
+            if len(shown) == len(first_contents(layout, self.viewer.sequence, self.viewer.plane)):
+                self.viewer.contents[layout] = shown
+        self.viewer.arrange(
+            next((k for k in Layout if k.value == self.settings.layout_kind), Layout.SEQUENCES)
+        )
+        self.windowing.set_presets(self.settings.window_presets)
+        self.view_windows.restore(self.settings.view_windows)
 
     def _restore_window(self) -> None:
         if self.settings.window:
@@ -441,6 +448,7 @@ class MainWindow(QMainWindow):
 
         recent = [(key, Path(key.split(os.pathsep)[0]).name) for key in self.settings.recent_cases]
         self.cases.set_cases(recent, "Recent cases" if recent else "")
+        self.empty.set_recent(recent)
 
     def remember(self, **changes: object) -> None:
         """Keep settings for the next start."""

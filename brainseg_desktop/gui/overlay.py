@@ -5,8 +5,8 @@ The pictures are kept per slice, because the four linked views of one plane show
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainterPath
 
 from brainseg_desktop.core.labels import TISSUE_COLOURS, Tissue
-from brainseg_desktop.gui.plane import Plane, picture
+from brainseg_desktop.gui.plane import USUAL, Orientation, Plane, picture
 from brainseg_desktop.services.compare import AGREED, EXTRA, MISSED
 
 Colour = tuple[int, int, int]
@@ -52,10 +52,12 @@ def colour_table(colours: dict[int, Colour], opacity: float) -> NDArray[np.uint3
     return table
 
 
-def tissue_colours(hidden: Iterable[Tissue] = ()) -> dict[int, Colour]:
-    """Colours of all tissues but the hidden ones."""
+def tissue_colours(
+    colours: Mapping[Tissue, Colour] = TISSUE_COLOURS, hidden: Iterable[Tissue] = ()
+) -> dict[int, Colour]:
+    """Colours of all tissues but the hidden ones, by number."""
     hide = set(hidden)
-    return {int(t): c for t, c in TISSUE_COLOURS.items() if t not in hide}
+    return {int(t): c for t, c in colours.items() if t not in hide}
 
 
 @dataclass(slots=True)
@@ -72,6 +74,8 @@ class MaskPicture:
         The part of the picture that is not transparent.
     outlines : tuple of (colour, path)
         Voxel edges in picture coordinates.
+    others : tuple of (colour, path)
+        The same of a second mask, drawn dashed.
     """
 
     labels: NDArray[np.uint8]
@@ -79,6 +83,7 @@ class MaskPicture:
     image: QImage
     filled: QRectF
     outlines: tuple[tuple[Colour, QPainterPath], ...]
+    others: tuple[tuple[Colour, QPainterPath], ...] = ()
 
 
 def render(
@@ -89,11 +94,20 @@ def render(
     buffer = colour_table(colours, opacity if fill else 0.0)[labels]
     rows, columns = labels.shape
     image = QImage(buffer.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)  # type: ignore[call-overload]
-    lines: list[tuple[Colour, QPainterPath]] = []
-    if outline:
-        present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-        lines = [(colours[int(v)], outline_path(labels == v)) for v in present if int(v) in colours]
-    return MaskPicture(labels, buffer, image, _filled(labels) if fill else QRectF(), tuple(lines))
+    lines = _outlines(labels, colours) if outline else ()
+    return MaskPicture(labels, buffer, image, _filled(labels) if fill else QRectF(), lines)
+
+
+def with_outlines(made: MaskPicture, labels: NDArray[np.uint8], colours: dict[int, Colour]) -> MaskPicture:
+    """The same picture with the outlines of a second mask (rows, columns) over it."""
+    return replace(made, others=_outlines(labels, colours))
+
+
+def _outlines(
+    labels: NDArray[np.uint8], colours: dict[int, Colour]
+) -> tuple[tuple[Colour, QPainterPath], ...]:
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    return tuple((colours[int(v)], outline_path(labels == v)) for v in present if int(v) in colours)
 
 
 def uncertainty_table(opacity: float) -> NDArray[np.uint32]:
@@ -143,6 +157,8 @@ def outline_path(mask: NDArray[np.bool_]) -> QPainterPath:
     return path
 
 
-def label_picture(labels: NDArray[np.uint8], plane: Plane, index: int) -> NDArray[np.uint8]:
+def label_picture(
+    labels: NDArray[np.uint8], plane: Plane, index: int, orientation: Orientation = USUAL
+) -> NDArray[np.uint8]:
     """The slice of a label array as on the screen."""
-    return np.ascontiguousarray(picture(labels, plane, index))
+    return np.ascontiguousarray(picture(labels, plane, index, orientation))

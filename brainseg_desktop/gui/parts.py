@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 
@@ -26,7 +26,8 @@ def faint(text: str = "") -> QLabel:
 
 def swatch(colour: tuple[int, int, int], *, hidden: bool = False) -> QIcon:
     """A coloured square; only its frame where the label is hidden."""
-    pixmap = QPixmap(14, 14)
+    pixmap = QPixmap(28, 28)
+    pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setPen(QColor(*colour))
@@ -35,8 +36,9 @@ def swatch(colour: tuple[int, int, int], *, hidden: bool = False) -> QIcon:
     painter.drawRoundedRect(1, 1, 12, 12, 2, 2)
     painter.end()
     icon = QIcon(pixmap)
-    # Qt would tint it in a selected row, and a tinted colour is another label's.
+    # Qt would tint it in a selected row and grey it in a disabled one: a tinted colour is another label's.
     icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    icon.addPixmap(pixmap, QIcon.Mode.Disabled)
     return icon
 
 
@@ -93,6 +95,7 @@ class MessageBar(QFrame):
         self._action = QPushButton()
         self._action.clicked.connect(self._run)
         self._close = QPushButton("Dismiss")
+        self._close.setToolTip("Hide this message")
         self._close.clicked.connect(self.hide)
         self._call: Callable[[], None] | None = None
         row = QHBoxLayout(self)
@@ -118,6 +121,7 @@ class MessageBar(QFrame):
         """Show a sentence, and a button where something can be done at once."""
         self._label.setText(text)
         self._label.setAccessibleName(text)
+        self.setAccessibleName(text)
         self.setProperty("kind", "error" if error else "info")
         self.style().unpolish(self)
         self.style().polish(self)
@@ -125,6 +129,8 @@ class MessageBar(QFrame):
         self._action.setText(action)
         self._action.setVisible(call is not None)
         self.show()
+        # A screen reader says it at once.
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
 
     def _run(self) -> None:
         self.hide()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
+from brainseg_desktop.core.reslice import value_at
 from brainseg_desktop.gui.view_state import ViewState
 
 
@@ -17,7 +18,8 @@ def readout(state: ViewState, voxel: tuple[int, int, int] | None) -> str:
         x, y, z = case.grid.world_of(where)
         parts.append(f"x {x:.1f}  y {y:.1f}  z {z:.1f} mm")
     parts.append("[" + " ".join(str(i + 1) for i in where) + "]")
-    parts += [f"{s.value} {_value(float(v.data[where]))}" for s, v in case.volumes.items()]
+    # A sequence on a grid of its own is read at the same millimetres; "-" where it was not measured.
+    parts += [f"{s.value} {_value(value_at(v, case.grid, where))}" for s, v in case.volumes.items()]
     if state.rating is not None:
         parts.append(TISSUE_NAMES[Tissue(int(state.rating.label_map.array[where]))])
     if state.uncertainty is not None and state.shows_uncertainty:
@@ -25,5 +27,7 @@ def readout(state: ViewState, voxel: tuple[int, int, int] | None) -> str:
     return "    ".join(parts)
 
 
-def _value(value: float) -> str:
+def _value(value: float | None) -> str:
+    if value is None:
+        return "-"
     return f"{value:.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"

@@ -1,17 +1,18 @@
 """One view: a slice of one sequence with the mask over it, and the mouse on it.
 
-It holds no data: it draws what the `ViewState` points at and turns events into calls on it and on the
-brush. Pictures are drawn with QPainter on the CPU: a reading station has no GPU, and four linked views
-must follow the wheel.
+It holds no data: it draws what the `ViewState` points at and hands events on (`slice_mouse`). Pictures are
+drawn with QPainter on the CPU: a reading station has no GPU, and four linked views must follow the wheel.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import replace
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QEnterEvent,
+    QFocusEvent,
     QImage,
     QMouseEvent,
     QPainter,
@@ -21,22 +22,26 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.core.geometry import Box, nearest_voxel
-from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.gui.brush_tool import BrushTool
-from brainseg_desktop.gui.plane import Camera, Plane, Projection, grey_pixels, picture, side_letters
+from brainseg_desktop.gui.link import Position
+from brainseg_desktop.gui.measuring import Measuring
+from brainseg_desktop.gui.plane import Camera, Plane, Projection, side_letters
 from brainseg_desktop.gui.slice_drawing import (
+    Captions,
     draw_brush,
-    draw_corners,
+    draw_captions,
     draw_crosshair,
+    draw_curtain,
     draw_focus,
     draw_mask,
     draw_missing,
     draw_scale,
+    draw_scale_bar,
 )
-from brainseg_desktop.gui.view_state import Mode, ViewState
-
-_ZOOM_PER_PIXEL = 1.01
+from brainseg_desktop.gui.slice_mouse import SliceMouse
+from brainseg_desktop.gui.slice_picture import SlicePicture
+from brainseg_desktop.gui.view_state import Mode, Split, ViewState
 
 
 class SliceView(QWidget):
@@ -45,32 +50,38 @@ class SliceView(QWidget):
     Signals
     -------
     maximise_requested : the view was double-clicked.
+    menu_requested : QPoint on the screen where the view's menu should open.
     hovered : voxel index under the mouse, or None.
+    moved : the view went to another place by itself, its link held off.
+    focused : the reader turned to this view.
     """
 
     maximise_requested = Signal()
+    menu_requested = Signal(object)
     hovered = Signal(object)
+    moved = Signal()
+    focused = Signal()
 
     def __init__(
         self,
         state: ViewState,
-        tool: BrushTool,
+        brush: BrushTool,
+        measuring: Measuring,
         sequence: Sequence,
         plane: Plane,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._state = state
-        self._tool = tool
+        self._brush, self._measuring = brush, measuring
         self.sequence = sequence
         self.plane = plane
-        self._grey: QImage | None = None
-        self._pixels: NDArray[np.uint32] | None = None
-        self._grey_key: object = None
-        self._letters: tuple[str, str, str, str] | None = None
-        self._mouse: QPointF | None = None
-        self._drag: tuple[Qt.MouseButton, QPointF] | None = None
-        self._wheel_rest = 0
+        self.position = Position(state, self._moved)
+        self._pictures = (SlicePicture(), SlicePicture())
+        self._mouse = SliceMouse(self, state, brush, measuring)
+        self._pointer: QPointF | None = None
+        # Pictures for a paper or a slide can be taken without what is written on them.
+        self.annotated = True
         self.setMouseTracking(True)
         self.setMinimumSize(120, 120)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -84,9 +95,10 @@ class SliceView(QWidget):
             state.windows_changed,
             state.overlay_changed,
             state.tool_changed,
+            state.measurements_changed,
         ):
             signal.connect(self.update)
-        state.case_changed.connect(self._forget_picture)
+        state.case_changed.connect(self._forget_pictures)
         state.voxels_changed.connect(self.refresh)
 
     # What is shown ----------------------------------------------------------------------------------
@@ -95,17 +107,24 @@ class SliceView(QWidget):
         """Show another sequence or plane."""
         self.sequence, self.plane = sequence, plane
         self.setAccessibleName(f"{sequence.value} {plane.title} view")
-        self._forget_picture()
         self.update()
 
     @property
     def index(self) -> int:
         """Number of the slice shown, from 0."""
-        return self._state.cursor[self.plane.axis]
+        return self.position.cursor[self.plane.axis]
+
+    @property
+    def volume(self) -> Volume | None:
+        """The image shown; None without a case or where the exam lacks it."""
+        return self._state.volume(self.sequence)
 
     @property
     def projection(self) -> Projection | None:
         """The way between pixels and voxels; None without a case."""
+        return self._projection(self.position.camera)
+
+    def _projection(self, camera: Camera) -> Projection | None:
         case = self._state.case
         if case is None:
             return None
@@ -115,8 +134,20 @@ class SliceView(QWidget):
             case.grid.spacing_mm,
             float(self.width()),
             float(self.height()),
-            self._state.camera,
+            camera,
+            self._state.orientation,
         )
+
+    def voxel_at(self, point: QPointF, *, zoom: float | None = None) -> tuple[float, float, float]:
+        """The fractional voxel under a point of the widget, or that would be there at another zoom."""
+        camera = self.position.camera
+        projection = self._projection(camera if zoom is None else replace(camera, zoom=zoom))
+        assert projection is not None
+        return projection.voxel_of(point, self.index)
+
+    def set_linked(self, on: bool) -> None:
+        """Move with the other views, or by itself."""
+        self.position.set_linked(on)
 
     def refresh(self, box: Box) -> None:
         """Redraw what shows the voxels of `box`, if this slice cuts it."""
@@ -127,209 +158,204 @@ class SliceView(QWidget):
         last = projection.point_of(tuple(v - 0.5 for v in box.stop))  # type: ignore[arg-type]
         self.update(QRectF(first, last).normalized().toAlignedRect().adjusted(-2, -2, 2, 2))
 
-    def _forget_picture(self) -> None:
-        self._grey = self._grey_key = self._letters = None
+    def _moved(self) -> None:
+        self.update()
+        self.moved.emit()
+
+    def _forget_pictures(self) -> None:
+        for picture in self._pictures:
+            picture.forget()
+        self._mouse.forget()
 
     # Painting ---------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(event.rect(), Qt.GlobalColor.black)
-        projection = self.projection
-        volume = self._state.volume(self.sequence)
+        self._paint(painter)
+
+    def _paint(self, painter: QPainter) -> None:
+        projection, state = self.projection, self._state
         if projection is None:
             return
-        if volume is None:
+        if self.volume is None:
             draw_missing(painter, self, self.sequence.value)
             return
-        target = projection.target
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._state.smooth)
-        painter.drawImage(target, self._grey_picture())
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        mask = self._state.mask_picture(self.plane, self.index)
-        if mask is not None:
-            draw_mask(painter, mask, target)
-        draw_crosshair(painter, projection, self._state.cursor)
-        if self._letters is None:
-            self._letters = side_letters(volume.grid, self.plane)
-        draw_corners(painter, self, self._captions(volume), self._letters)
-        if self._state.shows_uncertainty:
-            draw_scale(painter, self)
-        if self._mouse is not None and self._state.mode in (Mode.BRUSH, Mode.ERASER):
-            radius = self._state.brush_mm / 2 * projection.pixels_per_mm
-            draw_brush(painter, self._mouse, radius, None if self._tool.is_erasing else self._state.tissue)
-        if self.hasFocus():
+        self._paint_slices(painter, projection)
+        if self.annotated:
+            draw_crosshair(painter, projection, self.position.cursor)
+            self._measuring.draw(painter, self, projection)
+            self._paint_captions(painter, projection)
+        if self._pointer is not None and state.mode in (Mode.BRUSH, Mode.ERASER):
+            radius = state.brush_mm / 2 * projection.pixels_per_mm
+            tissue = None if self._brush.is_erasing else state.colours[state.tissue]
+            draw_brush(painter, self._pointer, radius, tissue)
+        if self.hasFocus() and self.annotated:
             draw_focus(painter, self)
 
-    def _captions(self, volume: Volume) -> tuple[str, str, str]:
-        """Name of the sequence, place of the slice, window."""
-        where = f"{self.plane.title} {self.index + 1}/{volume.grid.shape[self.plane.axis]}"
-        if volume.grid.spacing_known:
-            where += f"   {volume.grid.world_of(self._state.cursor)[self.plane.axis]:.1f} mm"
-        low, high = self._state.windows[self.sequence]
+    def _paint_slices(self, painter: QPainter, projection: Projection) -> None:
+        """The image and its mask; behind the curtain, or in their place, the second ones."""
+        split = self._state.split
+        if split is not Split.BLINK:
+            self._paint_slice(painter, projection, second=False)
+        if split is Split.NONE:
+            return
+        if split is Split.CURTAIN:
+            edge = round(self._state.curtain * self.width())
+            painter.save()
+            painter.setClipRect(edge, 0, self.width() - edge, self.height(), Qt.ClipOperation.IntersectClip)
+            painter.fillRect(self.rect(), Qt.GlobalColor.black)
+        self._paint_slice(painter, projection, second=True)
+        if split is Split.CURTAIN:
+            painter.restore()
+            draw_curtain(painter, self, self._state.curtain)
+
+    def _paint_slice(self, painter: QPainter, projection: Projection, *, second: bool) -> None:
+        state = self._state
+        sequence = self._second_sequence() if second else self.sequence
+        image = self._pictures[second].image(state, sequence, self.plane, self.index)
+        target = projection.target
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, state.smooth)
+        painter.drawImage(target, image)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        other = second and state.reference is not None
+        mask = state.mask_picture(self.plane, self.index, other=other)
+        if mask is not None:
+            draw_mask(painter, mask, target)
+
+    def _second_sequence(self) -> Sequence:
+        second = self._state.second_sequence
+        return second if second is not None and self._state.volume(second) is not None else self.sequence
+
+    def _paint_captions(self, painter: QPainter, projection: Projection) -> None:
+        state, volume = self._state, self.volume
+        assert volume is not None
+        assert state.case is not None
+        draw_captions(
+            painter,
+            self,
+            self._captions(volume),
+            side_letters(state.case.grid, self.plane, state.orientation),
+        )
+        if state.case.grid.spacing_known:
+            draw_scale_bar(painter, self, projection.pixels_per_mm, beside_legend=state.shows_uncertainty)
+        if state.shows_uncertainty:
+            draw_scale(painter, self)
+
+    def _captions(self, volume: Volume) -> Captions:
+        state = self._state
+        assert state.case is not None
+        grid = state.case.grid
+        where = f"{self.plane.title} {self.index + 1}/{grid.shape[self.plane.axis]}"
+        if grid.spacing_known:
+            where += f"   {grid.world_of(self.position.cursor)[self.plane.axis]:.1f} mm"
+        low, high = state.windows[self.sequence]
         decimals = 0 if high - low >= 20 else 2
         window = f"W {high - low:.{decimals}f}  L {(high + low) / 2:.{decimals}f}"
-        return self.sequence.value, where, window
+        marks = [state.orientation.remark(self.plane)]
+        if not self.position.is_linked:
+            marks.append("not linked")
+        if not state.case.is_aligned(self.sequence):
+            marks.append("own grid, resampled for display")
+        return Captions(
+            self.sequence.value,
+            where,
+            window,
+            state.case.name,
+            tuple(m for m in marks if m),
+            *self._names_of_halves(),
+        )
 
-    def _grey_picture(self) -> QImage:
-        volume = self._state.volume(self.sequence)
-        assert volume is not None
-        window = self._state.windows[self.sequence]
-        key = (self.plane, self.index, window)
-        if self._grey is None or self._grey_key != key:
-            pixels = grey_pixels(picture(volume.data, self.plane, self.index), window)
-            rows, columns = pixels.shape
-            self._pixels = pixels  # the image shares this memory
-            self._grey = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_RGB32)  # type: ignore[call-overload]
-            self._grey_key = key
-        return self._grey
+    def _names_of_halves(self) -> tuple[str, str]:
+        """What is left and right of the curtain, or what is shown while blinking."""
+        state = self._state
+        if state.split is Split.NONE:
+            return ("", "")
+        first = [self.sequence.value]
+        second = [self._second_sequence().value]
+        if state.reference is not None and state.rating is not None:
+            first.append(state.rating.rater)
+            second.append(state.reference.rater)
+        return ("" if state.split is Split.BLINK else ", ".join(first), ", ".join(second))
 
-    # Mouse ------------------------------------------------------------------------------------------
+    def picture(self, *, annotated: bool, scale: float = 1.0) -> QImage:
+        """The view as an image.
 
-    def _voxel(self, point: QPointF) -> tuple[float, float, float]:
-        projection = self.projection
-        assert projection is not None
-        return projection.voxel_of(point, self.index)
+        Parameters
+        ----------
+        annotated : bool
+            With captions, sides, crosshair and measurements, or the slice and the mask alone.
+        scale : float
+            Pixels of the image for one of the screen.
+        """
+        image = QImage(round(self.width() * scale), round(self.height() * scale), QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(scale)
+        image.fill(Qt.GlobalColor.black)
+        painter = QPainter(image)
+        painter.setFont(self.font())
+        pointer, self._pointer = self._pointer, None
+        self.annotated = annotated
+        try:
+            self._paint(painter)
+        finally:
+            self.annotated, self._pointer = True, pointer
+            painter.end()
+        return image
 
-    def _has_picture(self) -> bool:
-        return self._state.volume(self.sequence) is not None
+    # Events -----------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if not self._has_picture():
-            return
-        point, button, keys = event.position(), event.button(), event.modifiers()
-        self._drag = (button, point)
-        if button != Qt.MouseButton.LeftButton:
-            return
-        state = self._state
-        if state.mode in (Mode.BRUSH, Mode.ERASER) and not keys & Qt.KeyboardModifier.ShiftModifier:
-            self._tool.press(
-                self._voxel(point), self.plane, erase=bool(keys & Qt.KeyboardModifier.ControlModifier)
-            )
-        elif state.mode is Mode.CROSSHAIR:
-            if keys & Qt.KeyboardModifier.ControlModifier:
-                self._pick(point)
-            else:
-                state.set_cursor(nearest_voxel(self._voxel(point)))
-
-    def _pick(self, point: QPointF) -> None:
-        """Choose the label under the mouse."""
-        voxel = nearest_voxel(self._voxel(point))
-        rating, case = self._state.rating, self._state.case
-        if rating is not None and case is not None and case.grid.contains(voxel):
-            tissue = Tissue(int(rating.label_map.array[voxel]))
-            if tissue is not Tissue.BACKGROUND:
-                self._state.set_tissue(tissue)
+        if self.volume is not None:
+            self._mouse.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if not self._has_picture():
+        if self.volume is None:
             return
-        point, keys = event.position(), event.modifiers()
-        self._move_brush_circle(point, erase=bool(keys & Qt.KeyboardModifier.ControlModifier))
-        voxel = nearest_voxel(self._voxel(point))
+        self._move_brush_circle(event)
+        voxel = nearest_voxel(self.voxel_at(event.position()))
         case = self._state.case
         self.hovered.emit(voxel if case is not None and case.grid.contains(voxel) else None)
-        if self._tool.is_painting:
-            self._tool.move(self._voxel(point))
-        if keys & Qt.KeyboardModifier.ShiftModifier:
-            self._state.set_cursor(self._in_plane(voxel))
-        if self._drag is None:
-            return
-        button, last = self._drag
-        self._drag = (button, point)
-        delta = point - last
-        if button == Qt.MouseButton.MiddleButton:
-            self._pan(delta)
-        elif button == Qt.MouseButton.RightButton:
-            self._zoom(_ZOOM_PER_PIXEL ** (-delta.y()), QPointF(self.width() / 2, self.height() / 2))
-        elif button == Qt.MouseButton.LeftButton and self._state.mode is Mode.WINDOW:
-            self._drag_window(delta)
-        elif (
-            button == Qt.MouseButton.LeftButton
-            and self._state.mode is Mode.CROSSHAIR
-            and not keys & Qt.KeyboardModifier.ControlModifier
-        ):
-            self._state.set_cursor(self._in_plane(voxel))
-
-    def _in_plane(self, voxel: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The crosshair moves within the slice; the slice itself stays."""
-        moved = list(voxel)
-        moved[self.plane.axis] = self.index
-        return (moved[0], moved[1], moved[2])
+        self._mouse.move(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._drag = None
-        if event.button() == Qt.MouseButton.LeftButton and self._tool.is_painting:
-            self._tool.release()
+        if self.volume is None:
+            self._mouse.forget()
+        else:
+            self._mouse.release(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        # While painting a quick second dab is a dab, not a wish to maximise.
-        if self._state.mode in (Mode.BRUSH, Mode.ERASER):
+        # While painting or measuring a quick second click is a click, not a wish to maximise.
+        if self._state.mode not in (Mode.CROSSHAIR, Mode.WINDOW):
             self.mousePressEvent(event)
         elif event.button() == Qt.MouseButton.LeftButton:
-            self._drag = None
+            self._mouse.forget()
             self.maximise_requested.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self._state.case is None:
-            return
-        # Shift turns the wheel sideways on some systems.
-        angle = event.angleDelta().y() or event.angleDelta().x()
-        keys = event.modifiers()
+        if self._state.case is not None:
+            event.accept()
+            self._mouse.wheel(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        # The right button zooms by dragging; its click is told when it comes up again.
+        if event.reason() is not QContextMenuEvent.Reason.Mouse:
+            self.menu_requested.emit(self.mapToGlobal(self.rect().center()))
         event.accept()
-        if keys & Qt.KeyboardModifier.ControlModifier:
-            self._zoom(1.15 ** (angle / 120), event.position())
-            return
-        self._wheel_rest += angle
-        steps = int(self._wheel_rest / 120)
-        self._wheel_rest -= steps * 120
-        if steps == 0:
-            return
-        if keys & Qt.KeyboardModifier.ShiftModifier:
-            self._state.set_brush_mm(self._state.brush_mm + steps)
-            return
-        self._state.step(self.plane, steps)
-        if self._tool.is_painting:
-            self._tool.move(self._voxel(event.position()))
 
-    def _pan(self, delta: QPointF) -> None:
-        projection = self.projection
-        assert projection is not None
-        centre = list(self._state.camera.centre)
-        for axis, pixels in ((self.plane.horizontal, delta.x()), (self.plane.vertical, delta.y())):
-            centre[axis] += pixels / (projection.pixels_per_mm * projection.spacing[axis])
-        self._state.set_camera(Camera(self._state.camera.zoom, (centre[0], centre[1], centre[2])))
-
-    def _zoom(self, factor: float, anchor: QPointF) -> None:
-        """Zoom so that the point under the mouse stays where it is."""
-        before = self._voxel(anchor)
-        state = self._state
-        state.set_camera(Camera(state.camera.zoom * factor, state.camera.centre))
-        after = self._voxel(anchor)
-        centre = list(state.camera.centre)
-        for axis in (self.plane.horizontal, self.plane.vertical):
-            centre[axis] += before[axis] - after[axis]
-        state.set_camera(Camera(state.camera.zoom, (centre[0], centre[1], centre[2])))
-
-    def _drag_window(self, delta: QPointF) -> None:
-        """Left-right changes the width, up-down the level; a view's height is the whole range."""
-        low, high = self._state.windows[self.sequence]
-        width, level = high - low, (high + low) / 2
-        step = max(width, 1e-3) / 300
-        width = max(1e-3, width + delta.x() * step * 2)
-        level += delta.y() * step
-        self._state.set_window(self.sequence, (level - width / 2, level + width / 2))
-
-    def _move_brush_circle(self, point: QPointF, *, erase: bool) -> None:
-        self._mouse = point
+    def _move_brush_circle(self, event: QMouseEvent) -> None:
+        self._pointer = event.position()
         if self._state.mode in (Mode.BRUSH, Mode.ERASER):
-            self._tool.hover(erase=erase)
+            self._brush.hover(erase=bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))
             self.update()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focused.emit()
+
     def leaveEvent(self, event: QEvent) -> None:
-        self._mouse = None
+        self._pointer = None
         self.hovered.emit(None)
         self.update()

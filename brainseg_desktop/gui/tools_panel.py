@@ -1,15 +1,12 @@
-"""Brush, rules and look of the mask."""
+"""Brush, its rules, and how strongly the mask is drawn."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
-from brainseg_desktop.core.case import Rating
 from brainseg_desktop.gui.parts import LabelledSlider, heading
-from brainseg_desktop.gui.view_state import MAX_BRUSH_MM, MIN_BRUSH_MM, OverlayKind, ViewState
-
-_UNCERTAINTY = "Uncertainty of the network"
+from brainseg_desktop.gui.view_state import MAX_BRUSH_MM, MIN_BRUSH_MM, ViewState
 
 
 class ToolsPanel(QWidget):
@@ -30,25 +27,15 @@ class ToolsPanel(QWidget):
             "Painting only fills background, erasing only removes the chosen label (B)",
             state.set_keep_others,
         )
-        self._outline = self._box(
-            "Outline only", "Draw only the outline of the mask (O)", state.set_outline_only
-        )
-        self._uncertainty = self._box(
-            _UNCERTAINTY,
-            "Show how undecided the network was, and its mean over what it outlined (U)",
-            lambda on: state.set_overlay(OverlayKind.UNCERTAINTY if on else OverlayKind.MASK),
-        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(heading("Brush"))
-        sliders = (self._size, self._opacity)
-        for widget in (*sliders, self._ball, self._keep, self._outline, self._uncertainty):
+        for widget in (self._size, self._opacity, self._ball, self._keep):
             layout.addWidget(widget)
         state.tool_changed.connect(self.follow)
         state.overlay_changed.connect(self.follow)
         state.case_changed.connect(self.follow)
-        self.set_uncertainty(None)
         self.follow()
 
     def follow(self) -> None:
@@ -59,18 +46,10 @@ class ToolsPanel(QWidget):
         for box, on in (
             (self._ball, state.ball),
             (self._keep, state.keep_others),
-            (self._outline, state.outline_only),
-            (self._uncertainty, state.overlay is OverlayKind.UNCERTAINTY),
         ):
             box.blockSignals(True)
             box.setChecked(on)
             box.blockSignals(False)
-
-    def set_uncertainty(self, rating: Rating | None) -> None:
-        """Offer the uncertainty of a network's mask, and tell its mean; None if there is no such mask."""
-        bits = rating.details.get("mean_uncertainty_bits") if rating is not None else None
-        self._uncertainty.setEnabled(rating is not None)
-        self._uncertainty.setText(_UNCERTAINTY if bits is None else f"{_UNCERTAINTY}, mean {bits:.2f} bit")
 
     def _size_text(self, value: int) -> str:
         case = self._state.case

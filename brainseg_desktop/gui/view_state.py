@@ -5,6 +5,8 @@ It holds no image and no mask of its own; it points at the case and the ratings 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
@@ -12,21 +14,17 @@ from PySide6.QtCore import QObject, Signal
 
 from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.geometry import Box, centre_voxel
-from brainseg_desktop.core.labels import WT, Region, Tissue
+from brainseg_desktop.core.labels import TISSUE_COLOURS, WT, Region, Tissue
+from brainseg_desktop.core.measurements import Measurement
 from brainseg_desktop.core.volume import Sequence, Volume, background_value, default_window
-from brainseg_desktop.gui.overlay import (
-    DIFFERENCE_COLOURS,
-    MaskPicture,
-    label_picture,
-    render,
-    render_uncertainty,
-    tissue_colours,
-)
-from brainseg_desktop.gui.plane import Camera, Plane
-from brainseg_desktop.services.compare import difference_map
+from brainseg_desktop.gui.mask_pictures import MaskPictures
+from brainseg_desktop.gui.overlay import Colour, MaskPicture
+from brainseg_desktop.gui.plane import USUAL, Camera, Orientation, Plane
 
 MIN_BRUSH_MM, MAX_BRUSH_MM = 1.0, 80.0
-MIN_ZOOM, MAX_ZOOM = 0.5, 40.0
+MIN_ZOOM, MAX_ZOOM = 0.3, 40.0
+# A fitted head leaves so much room for what is written around it.
+_MARGIN = 1.12
 
 
 class Mode(Enum):
@@ -36,14 +34,42 @@ class Mode(Enum):
     WINDOW = "window"
     BRUSH = "brush"
     ERASER = "eraser"
+    RULER = "ruler"
+    ANGLE = "angle"
+    ROI = "roi"
 
 
 class OverlayKind(Enum):
     """What is laid over the images."""
 
     MASK = "mask"
+    BOTH_MASKS = "both_masks"
     DIFFERENCE = "difference"
     UNCERTAINTY = "uncertainty"
+
+
+class MaskStyle(Enum):
+    """How a mask is drawn: (name, filled, outlined)."""
+
+    FILL = ("fill", True, False)
+    OUTLINE = ("outline", False, True)
+    BOTH = ("both", True, True)
+
+    @property
+    def fill(self) -> bool:
+        return self.value[1]
+
+    @property
+    def outline(self) -> bool:
+        return self.value[2]
+
+
+class Split(Enum):
+    """How a second sequence or mask is shown in the same view."""
+
+    NONE = "none"
+    CURTAIN = "curtain"
+    BLINK = "blink"
 
 
 class ViewState(QObject):
@@ -56,7 +82,7 @@ class ViewState(QObject):
     overlay_changed = Signal()
     voxels_changed = Signal(object)  # Box
     tool_changed = Signal()
-    layout_changed = Signal()
+    measurements_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -74,17 +100,25 @@ class ViewState(QObject):
         self.tissue = Tissue.NECROSIS
         self.show_mask = True
         self.opacity = 0.5
-        self.outline_only = False
+        self.style = MaskStyle.FILL
+        self.colours: Mapping[Tissue, Colour] = TISSUE_COLOURS
         self.hidden: frozenset[Tissue] = frozenset()
         self.overlay = OverlayKind.MASK
         # How undecided a network was, (X, Y, Z) uint8; None where there is no such map.
         self.uncertainty: np.ndarray | None = None
         self.region: Region = WT
         self.smooth = False
+        self.colour_maps: dict[Sequence, str] = {}
+        self.orientation = USUAL
+        # What the curtain uncovers and blinking brings: another sequence, and the mask compared with.
+        self.split = Split.NONE
+        self.second_sequence: Sequence | None = None
+        self.curtain = 0.5
+        self.measurements: tuple[Measurement, ...] = ()
         # Slices a running segmentation has delivered so far, shown until it ends.
         self.preview: np.ndarray | None = None
-        self._pictures: dict[tuple[Plane, int], MaskPicture] = {}
-        self._default_windows: dict[Sequence, tuple[float, float]] = {}
+        self._pictures = MaskPictures(self)
+        self.default_windows: dict[Sequence, tuple[float, float]] = {}
 
     # The case ---------------------------------------------------------------------------------------
 
@@ -95,15 +129,19 @@ class ViewState(QObject):
         self.preview = self.uncertainty = None
         self._pictures.clear()
         self.windows = {}
-        self._default_windows = {}
+        self.colour_maps = {}
+        self.measurements = ()
+        self.split, self.second_sequence = Split.NONE, None
+        self.default_windows = {}
         if case is not None:
             self.cursor = centre_voxel(case.grid.shape)
             self._fitted = self._fit_head(case)
             self.camera = self._fitted
             self.windows = {s: default_window(v.data) for s, v in case.volumes.items()}
-            self._default_windows = dict(self.windows)
+            self.default_windows = dict(self.windows)
         self.overlay = OverlayKind.MASK
         self.case_changed.emit()
+        self.measurements_changed.emit()
         self.cursor_changed.emit()
 
     def set_rating(self, rating: Rating | None) -> None:
@@ -130,10 +168,16 @@ class ViewState(QObject):
         """Move the crosshair; the voxel is clamped into the case."""
         if self.case is None:
             return
-        x, y, z = (min(max(0, i), n - 1) for i, n in zip(voxel, self.case.grid.shape, strict=True))
-        if (x, y, z) != self.cursor:
-            self.cursor = (x, y, z)
+        inside = self.clamped(voxel)
+        if inside != self.cursor:
+            self.cursor = inside
             self.cursor_changed.emit()
+
+    def clamped(self, voxel: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The voxel of the open case nearest to this one."""
+        assert self.case is not None
+        x, y, z = (min(max(0, i), n - 1) for i, n in zip(voxel, self.case.grid.shape, strict=True))
+        return (x, y, z)
 
     def step(self, plane: Plane, steps: int) -> None:
         """Go some slices up (to superior, anterior, right) or down."""
@@ -141,10 +185,21 @@ class ViewState(QObject):
         voxel[plane.axis] += steps
         self.set_cursor((voxel[0], voxel[1], voxel[2]))
 
+    @staticmethod
+    def limited(camera: Camera) -> Camera:
+        """The camera with a zoom within the limits."""
+        return replace(camera, zoom=min(max(MIN_ZOOM, camera.zoom), MAX_ZOOM))
+
     def set_camera(self, camera: Camera) -> None:
-        zoom = min(max(MIN_ZOOM, camera.zoom), MAX_ZOOM)
-        self.camera = Camera(zoom, camera.centre)
+        self.camera = self.limited(camera)
         self.camera_changed.emit()
+
+    def set_orientation(self, orientation: Orientation) -> None:
+        """Look from the other side; voxels and files stay as they are."""
+        if orientation != self.orientation:
+            self.orientation = orientation
+            self._pictures.clear()
+            self.camera_changed.emit()
 
     def reset_camera(self) -> None:
         """Fit the head into every view again."""
@@ -153,16 +208,16 @@ class ViewState(QObject):
     @staticmethod
     def _fit_head(case: Case) -> Camera:
         """A camera on what is not background in any plane, so that an empty border takes no room."""
-        data = next(iter(case.volumes.values())).data[::2, ::2, ::2]
+        data = next(iter(case.aligned.values())).data[::2, ::2, ::2]
         n = case.grid.shape
         box = Box.of(data != background_value(data))
         if box.is_empty:
             box = Box((0, 0, 0), data.shape)
         first = [2 * a for a in box.start]
         last = [min(2 * b, m) for b, m in zip(box.stop, n, strict=True)]
-        zoom = min(m / (b - a) for a, b, m in zip(first, last, n, strict=True)) * 0.92
         middle = [(a + b - 1) / 2 for a, b in zip(first, last, strict=True)]
-        return Camera(max(1.0, zoom), (middle[0], middle[1], middle[2]))
+        extent = [_MARGIN * (b - a) for a, b in zip(first, last, strict=True)]
+        return Camera(1.0, (middle[0], middle[1], middle[2]), (extent[0], extent[1], extent[2]))
 
     # Display ----------------------------------------------------------------------------------------
 
@@ -176,7 +231,12 @@ class ViewState(QObject):
 
     def auto_windows(self) -> None:
         """Back to 0.5-99.5 % of what is not background, for every sequence."""
-        self.windows = dict(self._default_windows)
+        self.windows = dict(self.default_windows)
+        self.windows_changed.emit()
+
+    def auto_window(self, sequence: Sequence) -> None:
+        """The same for one sequence."""
+        self.windows[sequence] = self.default_windows[sequence]
         self.windows_changed.emit()
 
     def set_show_mask(self, on: bool) -> None:
@@ -187,9 +247,20 @@ class ViewState(QObject):
         self.opacity = min(max(0.0, opacity), 1.0)
         self.refresh_overlay()
 
-    def set_outline_only(self, on: bool) -> None:
-        self.outline_only = on
+    def set_style(self, style: MaskStyle) -> None:
+        """Fill, outline or both."""
+        self.style = style
         self.refresh_overlay()
+
+    def set_colours(self, colours: Mapping[Tissue, Colour]) -> None:
+        """Draw the labels in these colours."""
+        self.colours = dict(colours)
+        self.refresh_overlay()
+
+    def set_colour_map(self, sequence: Sequence, name: str) -> None:
+        """Draw a sequence in a colour map of `gui.colour_maps`; "grey" is usual."""
+        self.colour_maps[sequence] = name
+        self.windows_changed.emit()
 
     def set_hidden(self, tissue: Tissue, hidden: bool) -> None:
         """Hide or show one label in the overlay."""
@@ -211,10 +282,30 @@ class ViewState(QObject):
         self.region = region
         self.refresh_overlay()
 
+    def set_split(self, split: Split) -> None:
+        """Show the second sequence or mask behind a curtain, in place of the first, or not at all."""
+        self.split = split
+        self.overlay_changed.emit()
+
+    def set_second_sequence(self, sequence: Sequence | None) -> None:
+        """Sequence behind the curtain; None for the same one (and only the mask differs)."""
+        self.second_sequence = sequence
+        self.overlay_changed.emit()
+
+    def set_curtain(self, share: float) -> None:
+        """Where the curtain hangs: 0 at the left edge of each view, 1 at the right."""
+        self.curtain = min(max(0.0, share), 1.0)
+        self.overlay_changed.emit()
+
     def set_smooth(self, on: bool) -> None:
         """Interpolate the images between voxels (display only)."""
         self.smooth = on
         self.windows_changed.emit()
+
+    def set_measurements(self, measurements: tuple[Measurement, ...]) -> None:
+        """Rulers, angles, regions and diameters drawn on the case."""
+        self.measurements = measurements
+        self.measurements_changed.emit()
 
     # Tool -------------------------------------------------------------------------------------------
 
@@ -247,46 +338,9 @@ class ViewState(QObject):
 
     def touch(self, box: Box) -> None:
         """Voxels in `box` have changed: only pictures of slices that cut it are dropped."""
-        for plane, index in list(self._pictures):
-            if box.holds_plane(plane.axis, index):
-                del self._pictures[plane, index]
+        self._pictures.touch(box)
         self.voxels_changed.emit(box)
 
-    def mask_picture(self, plane: Plane, index: int) -> MaskPicture | None:
-        """The overlay of one slice; None where nothing is to be shown."""
-        if not self.show_mask or self.case is None:
-            return None
-        key = (plane, index)
-        found = self._pictures.get(key)
-        if found is None:
-            found = self._render(plane, index)
-            if found is None:
-                return None
-            if len(self._pictures) > 64:
-                self._pictures.clear()
-            self._pictures[key] = found
-        return found
-
-    def _render(self, plane: Plane, index: int) -> MaskPicture | None:
-        if self.preview is not None:
-            labels = label_picture(self.preview, plane, index)
-            return render(labels, tissue_colours(self.hidden), self.opacity, fill=True, outline=False)
-        if self.rating is None:
-            return None
-        labels = label_picture(self.rating.label_map.array, plane, index)
-        if self.uncertainty is not None and self.overlay is OverlayKind.UNCERTAINTY:
-            values = label_picture(self.uncertainty, plane, index)
-            return render_uncertainty(values, labels > 0, self.opacity)
-        if self.overlay is OverlayKind.DIFFERENCE and self.reference is not None:
-            reference = label_picture(self.reference.label_map.array, plane, index)
-            codes = difference_map(reference, labels, self.region)
-            return render(
-                codes, DIFFERENCE_COLOURS, self.opacity, fill=not self.outline_only, outline=self.outline_only
-            )
-        return render(
-            labels,
-            tissue_colours(self.hidden),
-            self.opacity,
-            fill=not self.outline_only,
-            outline=self.outline_only,
-        )
+    def mask_picture(self, plane: Plane, index: int, *, other: bool = False) -> MaskPicture | None:
+        """The overlay of one slice, or that of the mask compared with; None where nothing is to be shown."""
+        return self._pictures.get(plane, index, other=other)

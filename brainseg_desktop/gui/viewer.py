@@ -1,97 +1,83 @@
-"""The middle of the window: four linked sequences, or three planes of one, and one view maximised."""
+"""The middle of the window: slice views and the surface in one of several layouts, and one view maximised."""
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSlider, QWidget
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.brush_tool import BrushTool
+from brainseg_desktop.gui.layouts import ORDER, PLACES, Layout, Shown, first_contents
+from brainseg_desktop.gui.measuring import Measuring
+from brainseg_desktop.gui.navigating import Navigator
 from brainseg_desktop.gui.plane import Plane
+from brainseg_desktop.gui.slice_panel import SlicePanel
 from brainseg_desktop.gui.slice_view import SliceView
+from brainseg_desktop.gui.surface_view import SurfaceView
 from brainseg_desktop.gui.view_state import ViewState
-
-_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T1, Sequence.T2)
-
-
-class Layout(Enum):
-    """How views are arranged."""
-
-    SEQUENCES = "sequences"
-    PLANES = "planes"
-
-
-class SlicePanel(QWidget):
-    """A slice view with the slider that goes through its slices."""
-
-    def __init__(self, state: ViewState, view: SliceView) -> None:
-        super().__init__()
-        self.view = view
-        self._state = state
-        self._slider = QSlider(Qt.Orientation.Vertical)
-        self._slider.setAccessibleName("Slice")
-        self._slider.setToolTip("Slice (mouse wheel, Page up, Page down)")
-        self._slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._slider.valueChanged.connect(self._go)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(1)
-        row.addWidget(view, 1)
-        row.addWidget(self._slider)
-        state.case_changed.connect(self.follow)
-        state.cursor_changed.connect(self.follow)
-
-    def follow(self) -> None:
-        """Bring the slider to the slice shown."""
-        case = self._state.case
-        self._slider.setVisible(case is not None)
-        if case is None:
-            return
-        self._slider.blockSignals(True)
-        self._slider.setRange(0, case.grid.shape[self.view.plane.axis] - 1)
-        self._slider.setValue(self.view.index)
-        self._slider.blockSignals(False)
-
-    def _go(self, index: int) -> None:
-        self._state.step(self.view.plane, index - self.view.index)
+from brainseg_desktop.services.jobs import Jobs
 
 
 class Viewer(QWidget):
-    """All slice views, linked through one `ViewState`.
+    """All views of the window, linked through one `ViewState`.
 
     Signals
     -------
     hovered : voxel index under the mouse in any view, or None.
+    focused : the `SliceView` that the reader turned to.
+    menu_requested : (SlicePanel, QPoint on the screen)
+    arranged : another layout, plane or sequence is shown.
     """
 
     hovered = Signal(object)
+    focused = Signal(object)
+    menu_requested = Signal(object, object)
+    arranged = Signal()
 
-    def __init__(self, state: ViewState, tool: BrushTool) -> None:
+    def __init__(
+        self, state: ViewState, brush: BrushTool, measuring: Measuring, navigator: Navigator, jobs: Jobs
+    ) -> None:
         super().__init__()
-        self._state = state
+        self._state, self._jobs = state, jobs
+        self._make: Callable[[Shown], SlicePanel] = lambda shown: SlicePanel(
+            state, brush, measuring, navigator, shown
+        )
         self.layout_kind = Layout.SEQUENCES
         self.plane = Plane.AXIAL
         self.sequence = Sequence.FLAIR
-        self._maximised: SlicePanel | None = None
+        self.contents: dict[Layout, list[Shown]] = {}
+        self._maximised: QWidget | None = None
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
-        self._panels: list[SlicePanel] = []
-        for sequence in _ORDER:
-            view = SliceView(state, tool, sequence, Plane.AXIAL)
-            panel = SlicePanel(state, view)
-            view.maximise_requested.connect(lambda panel=panel: self.toggle_maximised(panel))
-            view.hovered.connect(self.hovered)
-            self._panels.append(panel)
+        self.panels = [self.make_panel(Shown(sequence, Plane.AXIAL)) for sequence in ORDER]
+        self.surface: SurfaceView | None = None
         state.case_changed.connect(self._choose_sequence)
-        self.arrange(Layout.SEQUENCES)
+        self._lay_out()
+
+    def make_panel(self, shown: Shown) -> SlicePanel:
+        """A further panel that is linked with the others; where it stands is the caller's affair."""
+        panel = self._make(shown)
+        panel.view.maximise_requested.connect(lambda: self.toggle_maximised(panel))
+        panel.view.hovered.connect(self.hovered)
+        panel.view.focused.connect(lambda: self.focused.emit(panel.view))
+        panel.menu_requested.connect(lambda where: self.menu_requested.emit(panel, where))
+        return panel
+
+    # What is on the screen --------------------------------------------------------------------------
 
     @property
     def views(self) -> tuple[SliceView, ...]:
-        """The views on the screen, first to last."""
-        return tuple(p.view for p in self._panels if not p.isHidden())
+        """The slice views in the window, first to last."""
+        return tuple(p.view for p in self.panels if not p.isHidden())
+
+    @property
+    def active_panel(self) -> SlicePanel:
+        """The panel with the keys, else the first on the screen."""
+        shown = [p for p in self.panels if not p.isHidden()] or self.panels
+        return next((p for p in shown if p.view.hasFocus()), shown[0])
 
     def view_of(self, sequence: Sequence, plane: Plane | None = None) -> SliceView | None:
         """The view on the screen that shows this sequence (and plane)."""
@@ -99,60 +85,118 @@ class Viewer(QWidget):
             (v for v in self.views if v.sequence is sequence and (plane is None or v.plane is plane)), None
         )
 
+    def step(self, steps: int) -> None:
+        """Go through the slices of the view with the keys."""
+        view = self.active_panel.view
+        view.position.step(view.plane, steps)
+
+    # Arranging --------------------------------------------------------------------------------------
+
     def arrange(self, kind: Layout) -> None:
-        """Change between four sequences and three planes."""
+        """Change the layout; each remembers what its views showed."""
         self.layout_kind = kind
         self._maximised = None
         self._lay_out()
 
     def set_plane(self, plane: Plane) -> None:
-        """Plane in which the four sequences are shown."""
+        """Plane in which several sequences are shown."""
         self.plane = plane
+        for layout, shown in self.contents.items():
+            if not layout.is_of_planes:
+                self.contents[layout] = [Shown(s.sequence, plane) for s in shown]
         self._lay_out()
 
     def set_sequence(self, sequence: Sequence) -> None:
         """Sequence of which three planes are shown."""
         self.sequence = sequence
+        for layout, shown in self.contents.items():
+            if layout.is_of_planes:
+                self.contents[layout] = [Shown(sequence, s.plane) for s in shown]
         self._lay_out()
 
-    def toggle_maximised(self, panel: SlicePanel | None = None) -> None:
+    def set_shown(self, panel: SlicePanel, shown: Shown) -> None:
+        """Show something else in one view; the layout remembers it."""
+        if panel in self.panels:
+            self._contents()[self.panels.index(panel)] = shown
+        panel.set_shown(shown)
+        self.arranged.emit()
+
+    def reset_layout(self) -> None:
+        """Bring back what the views of this layout show at first."""
+        self.contents.pop(self.layout_kind, None)
+        self._lay_out()
+
+    def toggle_maximised(self, panel: QWidget | None = None) -> None:
         """Show one view alone, or all again; windows and slices stay as they are."""
         if panel is None:
-            panel = next((p for p in self._panels if p.view.hasFocus()), self._panels[0])
-        self._maximised = None if self._maximised is not None else panel
+            surface = self.surface if self.surface is not None and self.surface.hasFocus() else None
+            panel = surface or self.active_panel
+        alone = self._maximised is not None
+        if not alone and panel not in (*self.panels, self.surface):
+            return
+        self._maximised = None if alone else panel
         self._lay_out()
 
-    def step(self, steps: int) -> None:
-        """Go some slices on in the view with the focus, or in the first."""
-        views = self.views
-        view = next((v for v in views if v.hasFocus()), views[0])
-        self._state.step(view.plane, steps)
+    @property
+    def is_maximised(self) -> bool:
+        return self._maximised is not None
+
+    def _contents(self) -> list[Shown]:
+        return self.contents.setdefault(
+            self.layout_kind, first_contents(self.layout_kind, self.sequence, self.plane)
+        )
 
     def _choose_sequence(self) -> None:
+        """A case may lack the sequence that was shown in three planes, or one of the two side by side."""
         case = self._state.case
-        self._maximised = None
-        if case is not None and self.sequence not in case.volumes:
-            self.sequence = next(iter(case.volumes))
+        if case is None:
+            return
+        there = [s for s in ORDER if s in case.volumes]
+        if self.sequence not in there:
+            self.set_sequence(there[0])
+        two = self.contents.get(Layout.TWO)
+        if two is not None:
+            self.contents[Layout.TWO] = [s if s.sequence in there else Shown(there[0], s.plane) for s in two]
         self._lay_out()
 
     def _lay_out(self) -> None:
-        for panel in self._panels:
-            self._grid.removeWidget(panel)
-        if self.layout_kind is Layout.SEQUENCES:
-            shown = [(s, self.plane) for s in _ORDER]
-            places = [(0, 0, 1, 1), (0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 1, 1)]
+        contents, places = self._contents(), PLACES[self.layout_kind]
+        widgets: list[QWidget] = list(self.panels[: len(contents)])
+        for panel, shown in zip(self.panels, contents, strict=False):
+            panel.set_shown(shown)
+        if self.layout_kind is Layout.SURFACE:
+            widgets.append(self._surface())
+        everything: list[QWidget] = [*self.panels, *([self.surface] if self.surface is not None else [])]
+        for widget in everything:
+            self._grid.removeWidget(widget)
+        for line in range(4):
+            self._grid.setRowStretch(line, 0)
+            self._grid.setColumnStretch(line, 0)
+        if self._maximised in widgets and self._maximised is not None:
+            self._place(self._maximised, 0, 0, 1, 1)
         else:
-            shown = [(self.sequence, p) for p in (Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL)]
-            places = [(0, 0, 2, 1), (0, 1, 1, 1), (1, 1, 1, 1)]
-        for number, panel in enumerate(self._panels):
-            if number < len(shown):
-                panel.view.set_shown(*shown[number])
-                self._grid.addWidget(panel, *places[number])
-            panel.setVisible(number < len(shown) and (self._maximised is None or panel is self._maximised))
-            panel.follow()
-        if self._maximised is not None:
-            self._grid.removeWidget(self._maximised)
-            self._grid.addWidget(self._maximised, 0, 0, 2, 2)
-        for line in (0, 1):
+            self._maximised = None
+            for widget, place in zip(widgets, places, strict=True):
+                self._place(widget, *place)
+        for widget in everything:
+            widget.setVisible(widget in widgets and (self._maximised is None or widget is self._maximised))
+        self.arranged.emit()
+
+    def _place(self, widget: QWidget, row: int, column: int, rows: int, columns: int) -> None:
+        self._grid.addWidget(widget, row, column, rows, columns)
+        for line in range(row, row + rows):
             self._grid.setRowStretch(line, 1)
+        for line in range(column, column + columns):
             self._grid.setColumnStretch(line, 1)
+
+    def _surface(self) -> SurfaceView:
+        """Made when first asked for: OpenGL costs time and memory that most readings do not need."""
+        if self.surface is None:
+            self.surface = SurfaceView(self._state, self._jobs)
+            self.surface.maximise_requested.connect(lambda: self.toggle_maximised(self.surface))
+        return self.surface
+
+    def request_menu(self) -> None:
+        """Open the menu of the view with the keys."""
+        panel = self.active_panel
+        self.menu_requested.emit(panel, panel.view.mapToGlobal(QPoint(20, 20)))

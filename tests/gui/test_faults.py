@@ -58,8 +58,12 @@ def test_bad_image_leaves_the_open_case(
     else:
         image = nib.load(path)
         data = np.asarray(image.dataobj)
-        data = np.stack([data, data], axis=-1) if fault == "four_d" else data[:-1]
-        nib.save(nib.Nifti1Image(data, image.affine), path)
+        affine = image.affine.copy()
+        if fault == "four_d":
+            data = np.stack([data, data], axis=-1)
+        else:
+            affine[:3, 3] += 1000.0  # somewhere else in the scanner
+        nib.save(nib.Nifti1Image(data, affine), path)
     window.open_path(bad)
     message = wait_for_message(qtbot, window, sentence)
     assert "sample_t2.nii.gz" in message

@@ -79,11 +79,13 @@ def test_main_job_on_a_real_case(qtbot: QtBot, window: MainWindow, data_dir: Pat
         dab(qtbot, view, pixel)
         now = steps[-1].copy()
         now[disc(now.shape, session.case.grid.spacing_mm, centre, 7.0)] = state.tissue
-        steps.append(now)
+        # A dab over voxels that have the label already is no step.
+        if not np.array_equal(now, steps[-1]):
+            steps.append(now)
         np.testing.assert_array_equal(own.label_map.array, now)
     for _ in range(5):
         qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    expected = steps[15]
+    expected = steps[-6]
     np.testing.assert_array_equal(own.label_map.array, expected)
 
     # The live number is that of a full count.

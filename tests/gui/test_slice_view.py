@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.plane import Camera, Plane, Projection
 from brainseg_desktop.gui.slice_view import SliceView
-from brainseg_desktop.gui.view_state import Mode, OverlayKind
+from brainseg_desktop.gui.view_state import MaskStyle, Mode, OverlayKind
 from tests.gui.conftest import dab, disc, open_case, pixel_of, voxel_at
 
 
@@ -199,6 +200,8 @@ def test_overlay_pixel_lies_on_its_voxel(qtbot: QtBot, window: MainWindow, sampl
     state.set_opacity(1.0)
     state.set_brush_mm(1)
     voxel = (state.cursor[0] + 12, state.cursor[1] + 9, state.cursor[2])
+    # Several pixels for a voxel, so that a rounded pixel is never its neighbour's.
+    state.set_camera(replace(state.camera, zoom=3.0))
     window.state.set_mode(Mode.BRUSH)
     state.set_tissue(Tissue.ENHANCING)
     dab(qtbot, view, pixel_of(view, voxel))
@@ -224,7 +227,7 @@ def test_mask_keys(qtbot: QtBot, window: MainWindow, sample: Path) -> None:
     qtbot.keyClick(view, Qt.Key.Key_S)
     qtbot.keyClick(view, Qt.Key.Key_O)
     assert state.show_mask
-    assert state.outline_only
+    assert state.style is MaskStyle.OUTLINE
     qtbot.keyClick(view, Qt.Key.Key_F)
     assert state.overlay is OverlayKind.DIFFERENCE
 

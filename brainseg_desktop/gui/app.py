@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from brainseg_desktop.gui.bridge import Bridge
-from brainseg_desktop.gui.crash import install_hook
+from brainseg_desktop.gui.dialogs.crash import install_hook
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.theme import THEMES, apply_theme
 from brainseg_desktop.services.jobs import Jobs

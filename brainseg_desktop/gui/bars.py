@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QMenu, QMenuBar, QSizePolicy, QToolBar,
 
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.icons import icon_size
-from brainseg_desktop.gui.layouts import Layout
+from brainseg_desktop.gui.views.layouts import Layout
 
 LAYOUTS = tuple(layout.value for layout in Layout)
 # Room is short on a small screen: the others show their icon alone, and say what they are when pointed at.

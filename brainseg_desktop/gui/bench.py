@@ -22,9 +22,9 @@ from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.gui.app import make_window
 from brainseg_desktop.gui.main_window import MainWindow
-from brainseg_desktop.gui.plane import Plane
-from brainseg_desktop.gui.surface_bench import measure_surface
-from brainseg_desktop.gui.view_state import MaskStyle, Mode
+from brainseg_desktop.gui.surface.surface_bench import measure_surface
+from brainseg_desktop.gui.views.plane import Plane
+from brainseg_desktop.gui.views.view_state import MaskStyle, Mode
 
 START_VARIABLE = "BRAINSEG_BENCH_START"
 _SIZE = (1800, 1000)

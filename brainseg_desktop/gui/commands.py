@@ -12,14 +12,14 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from brainseg_desktop.core.labels import TISSUE_NAMES
 from brainseg_desktop.gui.actions import ACTIONS, ActionSpec
-from brainseg_desktop.gui.dialogs import HelpSheet, about_text
+from brainseg_desktop.gui.dialogs.dialogs import HelpSheet, about_text
 from brainseg_desktop.gui.icons import set_icons
-from brainseg_desktop.gui.layouts import Layout
-from brainseg_desktop.gui.plane import Orientation, Plane
-from brainseg_desktop.gui.slice_panel import SlicePanel
 from brainseg_desktop.gui.theme import THEMES, apply_theme
-from brainseg_desktop.gui.view_menu import make_view_menu
-from brainseg_desktop.gui.view_state import MaskStyle, Mode, OverlayKind, Split
+from brainseg_desktop.gui.views.layouts import Layout
+from brainseg_desktop.gui.views.plane import Orientation, Plane
+from brainseg_desktop.gui.views.slice_panel import SlicePanel
+from brainseg_desktop.gui.views.view_menu import make_view_menu
+from brainseg_desktop.gui.views.view_state import MaskStyle, Mode, OverlayKind, Split
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from PySide6.QtWidgets import QWidget
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.gui.parts import MessageBar
-from brainseg_desktop.gui.view_state import ViewState
+from brainseg_desktop.gui.panels.parts import MessageBar
+from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.session import Session
@@ -41,6 +41,6 @@ class Desk:
             return
         _log.error("unexpected error", exc_info=error)
         # Imported here: a bug is rare, and the start must be quick.
-        from brainseg_desktop.gui.crash import show_bug
+        from brainseg_desktop.gui.dialogs.crash import show_bug
 
         show_bug(self.window, error)

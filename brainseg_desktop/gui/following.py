@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.gui.commands import LAYOUTS, OVERLAYS, PLANES
-from brainseg_desktop.gui.view_state import MaskStyle, Split
+from brainseg_desktop.gui.views.view_state import MaskStyle, Split
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow

@@ -29,41 +29,41 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.core.palettes import palette
 from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.gui.agreement import Agreement
 from brainseg_desktop.gui.bars import ToolBar, make_menus
-from brainseg_desktop.gui.brush_tool import BrushTool
-from brainseg_desktop.gui.cases_panel import CasesPanel
-from brainseg_desktop.gui.colours_dialog import ColoursDialog
 from brainseg_desktop.gui.commands import Commands
-from brainseg_desktop.gui.compare_panel import ComparePanel
 from brainseg_desktop.gui.desk import Desk
-from brainseg_desktop.gui.display_panel import DisplayPanel
-from brainseg_desktop.gui.doubt_panel import DoubtPanel
-from brainseg_desktop.gui.empty_view import EmptyView
-from brainseg_desktop.gui.exporting import Exporter
+from brainseg_desktop.gui.dialogs.colours_dialog import ColoursDialog
 from brainseg_desktop.gui.following import Following
-from brainseg_desktop.gui.jobs_panel import JobBar
-from brainseg_desktop.gui.kept_display import KeptDisplay
-from brainseg_desktop.gui.labels_panel import LabelsPanel, MasksPanel
-from brainseg_desktop.gui.layouts import Layout, Shown, first_contents
-from brainseg_desktop.gui.measurements_panel import MeasurementsPanel
-from brainseg_desktop.gui.measuring import Measuring
-from brainseg_desktop.gui.navigating import Navigator
-from brainseg_desktop.gui.networks import Networks
-from brainseg_desktop.gui.opening import Opener
-from brainseg_desktop.gui.overlay import Colour
-from brainseg_desktop.gui.parts import MessageBar, faint
-from brainseg_desktop.gui.plane import Orientation, Plane
-from brainseg_desktop.gui.readout import readout
-from brainseg_desktop.gui.recovering import Recovering
-from brainseg_desktop.gui.segmenting import Segmenting
-from brainseg_desktop.gui.slice_view import SliceView
-from brainseg_desktop.gui.tools_panel import ToolsPanel
-from brainseg_desktop.gui.view_pictures import ViewPictures
-from brainseg_desktop.gui.view_state import MaskStyle, ViewState
-from brainseg_desktop.gui.view_windows import ViewWindows
-from brainseg_desktop.gui.viewer import Viewer
-from brainseg_desktop.gui.window_panel import WindowPanel
+from brainseg_desktop.gui.measuring.measurements_panel import MeasurementsPanel
+from brainseg_desktop.gui.measuring.measuring import Measuring
+from brainseg_desktop.gui.panels.cases_panel import CasesPanel
+from brainseg_desktop.gui.panels.compare_panel import ComparePanel
+from brainseg_desktop.gui.panels.display_panel import DisplayPanel
+from brainseg_desktop.gui.panels.doubt_panel import DoubtPanel
+from brainseg_desktop.gui.panels.empty_view import EmptyView
+from brainseg_desktop.gui.panels.jobs_panel import JobBar
+from brainseg_desktop.gui.panels.labels_panel import LabelsPanel, MasksPanel
+from brainseg_desktop.gui.panels.parts import MessageBar, faint
+from brainseg_desktop.gui.panels.readout import readout
+from brainseg_desktop.gui.panels.tools_panel import ToolsPanel
+from brainseg_desktop.gui.panels.window_panel import WindowPanel
+from brainseg_desktop.gui.tasks.agreement import Agreement
+from brainseg_desktop.gui.tasks.exporting import Exporter
+from brainseg_desktop.gui.tasks.kept_display import KeptDisplay
+from brainseg_desktop.gui.tasks.navigating import Navigator
+from brainseg_desktop.gui.tasks.networks import Networks
+from brainseg_desktop.gui.tasks.opening import Opener
+from brainseg_desktop.gui.tasks.recovering import Recovering
+from brainseg_desktop.gui.tasks.segmenting import Segmenting
+from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.views.layouts import Layout, Shown, first_contents
+from brainseg_desktop.gui.views.overlay import Colour
+from brainseg_desktop.gui.views.plane import Orientation, Plane
+from brainseg_desktop.gui.views.slice_view import SliceView
+from brainseg_desktop.gui.views.view_pictures import ViewPictures
+from brainseg_desktop.gui.views.view_state import MaskStyle, ViewState
+from brainseg_desktop.gui.views.view_windows import ViewWindows
+from brainseg_desktop.gui.views.viewer import Viewer
 from brainseg_desktop.services.case_display import DisplayKeeper
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.messages import words

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from brainseg_desktop.core.geometry import nearest_voxel
 from brainseg_desktop.gui.app import make_window
 from brainseg_desktop.gui.main_window import MainWindow
-from brainseg_desktop.gui.slice_view import SliceView
+from brainseg_desktop.gui.views.slice_view import SliceView
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from pytestqt.qtbot import QtBot
 
 from brainseg_desktop.gui.actions import ACTIONS
 from brainseg_desktop.gui.main_window import MainWindow
-from brainseg_desktop.gui.slice_view import SliceView
+from brainseg_desktop.gui.views.slice_view import SliceView
 from tests.gui.conftest import open_case
 
 KINDS = (

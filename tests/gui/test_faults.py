@@ -15,9 +15,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
-from brainseg_desktop.gui.dialogs import AssignDialog, SchemeDialog
+from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog
 from brainseg_desktop.gui.main_window import MainWindow
-from brainseg_desktop.gui.view_state import Mode
+from brainseg_desktop.gui.views.view_state import Mode
 from brainseg_desktop.io.schemes import scheme_named
 from tests.gui.conftest import dab, open_case
 

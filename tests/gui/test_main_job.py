@@ -21,9 +21,9 @@ from pytestqt.qtbot import QtBot
 from brainseg_desktop.core.case import RaterKind
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.core.metrics import confusion
-from brainseg_desktop.gui.dialogs import ExportDialog
+from brainseg_desktop.gui.dialogs.dialogs import ExportDialog
 from brainseg_desktop.gui.main_window import MainWindow
-from brainseg_desktop.gui.view_state import Mode
+from brainseg_desktop.gui.views.view_state import Mode
 from tests.gui.conftest import dab, disc, open_case
 
 _NUMBERS = {Tissue.BACKGROUND: 0, Tissue.NECROSIS: 1, Tissue.OEDEMA: 2, Tissue.ENHANCING: 4}
@@ -120,7 +120,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from brainseg_desktop.gui.app import make_window
-from brainseg_desktop.gui.view_state import Mode
+from brainseg_desktop.gui.views.view_state import Mode
 import numpy as np
 
 app = QApplication([])

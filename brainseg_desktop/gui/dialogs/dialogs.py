@@ -1,0 +1,368 @@
+"""The few questions the program asks: what a file is, what a mask's numbers mean, where to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as Items
+from html import escape
+from pathlib import Path
+from typing import cast
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from brainseg_desktop import __version__
+from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.gui.actions import ACTIONS, MOUSE
+from brainseg_desktop.gui.panels.parts import faint
+
+_MASK, _SKIP = "Mask", "Leave out"
+
+
+class AssignDialog(QDialog):
+    """Says for each file which sequence it is; what the names tell is filled in."""
+
+    def __init__(
+        self, paths: Items[Path], guesses: Mapping[Path, Sequence | str], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Which sequence is each file?")
+        _size_by_font(self, 44, 22)
+        self._paths = list(paths)
+        self._choices: list[QComboBox] = []
+        self._table = QTableWidget(len(self._paths), 2)
+        self._table.setHorizontalHeaderLabels(["File", "Is"])
+        self._table.verticalHeader().hide()
+        self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self._table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
+        self._table.setColumnWidth(1, 10 * self.fontMetrics().height())
+        self._table.setAccessibleName("Files and what they are")
+        self._table.setTabKeyNavigation(False)
+        self._table.verticalHeader().setDefaultSectionSize(2 * self.fontMetrics().height())
+        for row, path in enumerate(self._paths):
+            item = QTableWidgetItem(path.name)
+            item.setToolTip(str(path))
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            self._table.setItem(row, 0, item)
+            choice = QComboBox()
+            choice.addItems([_SKIP, *(s.value for s in Sequence), _MASK])
+            guess = guesses.get(path)
+            choice.setCurrentText(guess.value if isinstance(guess, Sequence) else guess or _SKIP)
+            choice.setAccessibleName(f"Sequence of {path.name}")
+            choice.currentTextChanged.connect(self._check)
+            self._table.setCellWidget(row, 1, choice)
+            self._choices.append(choice)
+        self._why = faint()
+        self._buttons = _buttons(self, "Open")
+        layout = QVBoxLayout(self)
+        layout.addWidget(faint("Each sequence at most once. Sequences that are missing are allowed."))
+        layout.addWidget(self._table)
+        layout.addWidget(self._why)
+        layout.addWidget(self._buttons)
+        self._check()
+
+    @property
+    def images(self) -> dict[Sequence, Path]:
+        """The files chosen as sequences."""
+        return {
+            Sequence(c.currentText()): p
+            for p, c in zip(self._paths, self._choices, strict=True)
+            if c.currentText() not in (_MASK, _SKIP)
+        }
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """The files chosen as masks."""
+        return tuple(p for p, c in zip(self._paths, self._choices, strict=True) if c.currentText() == _MASK)
+
+    def _check(self) -> None:
+        chosen = [c.currentText() for c in self._choices if c.currentText() not in (_MASK, _SKIP)]
+        twice = sorted({c for c in chosen if chosen.count(c) > 1})
+        why = (
+            f"{' and '.join(twice)} chosen twice."
+            if twice
+            else ""
+            if chosen
+            else "Choose at least one sequence."
+        )
+        self._why.setText(why)
+        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not why)
+
+
+class SchemeDialog(QDialog):
+    """Asks what the numbers of a mask mean, where the file does not tell."""
+
+    def __init__(self, path: Path, schemes: Items[LabelScheme], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("What do the numbers mean?")
+        self._schemes = list(schemes)
+        layout = QVBoxLayout(self)
+        layout.addWidget(QLabel(f"The mask {path.name} can be read in more than one way:"))
+        self._radios: list[QRadioButton] = []
+        for scheme in self._schemes:
+            meaning = ", ".join(f"{label.value} {label.name.lower()}" for label in scheme.labels)
+            radio = QRadioButton(f"{scheme.title}: {meaning}")
+            radio.toggled.connect(self._check)
+            layout.addWidget(radio)
+            self._radios.append(radio)
+        layout.addWidget(faint("Nothing is chosen for you: a wrong guess would swap tissues."))
+        self._buttons = _buttons(self, "Read the mask")
+        layout.addWidget(self._buttons)
+        self._check()
+
+    @property
+    def scheme(self) -> LabelScheme | None:
+        return next((s for s, r in zip(self._schemes, self._radios, strict=True) if r.isChecked()), None)
+
+    def _check(self) -> None:
+        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(self.scheme is not None)
+
+
+class ExportDialog(QDialog):
+    """Where the mask is written, with which numbers, in one sentence."""
+
+    def __init__(
+        self,
+        rater: str,
+        destination: Path,
+        schemes: Items[LabelScheme],
+        scheme: LabelScheme,
+        *,
+        folder: bool,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Export mask")
+        _size_by_font(self, 42, 14)
+        self._folder = folder
+        self._rater = rater
+        self._schemes = list(schemes)
+        self._path = QLineEdit(str(destination))
+        self._path.setAccessibleName("File to write")
+        self._path.textChanged.connect(self._say)
+        browse = QPushButton("Browse...")
+        browse.clicked.connect(self._browse)
+        row = QHBoxLayout()
+        row.addWidget(self._path, 1)
+        row.addWidget(browse)
+        self._scheme = QComboBox()
+        self._scheme.setAccessibleName("Numbers of the labels")
+        for one in self._schemes:
+            self._scheme.addItem(one.title)
+        self._scheme.setCurrentIndex(self._schemes.index(scheme))
+        self._scheme.currentIndexChanged.connect(self._say)
+        self._scheme.setVisible(not folder)
+        self._sentence = faint()
+        self._buttons = _buttons(self, "Export")
+        layout = QVBoxLayout(self)
+        layout.addLayout(row)
+        layout.addWidget(self._scheme)
+        layout.addWidget(self._sentence)
+        layout.addStretch(1)
+        layout.addWidget(self._buttons)
+        self._say()
+
+    @property
+    def destination(self) -> Path:
+        return Path(self._path.text().strip()).expanduser()
+
+    @property
+    def scheme(self) -> LabelScheme:
+        return self._schemes[self._scheme.currentIndex()]
+
+    def _say(self) -> None:
+        text = self._path.text().strip()
+        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(text))
+        if self._folder:
+            self._sentence.setText(
+                f"The mask of {self._rater} will be written as one 0/255 .tif for each slice into "
+                f"{self.destination}, read back and compared before it counts as saved."
+            )
+            return
+        numbers = ", ".join(f"{label.value} = {label.name.lower()}" for label in self.scheme.labels)
+        replaced = " The file there now will be replaced." if self.destination.is_file() else ""
+        self._sentence.setText(
+            f"The mask of {self._rater} will be written to {self.destination} on the grid of the images, "
+            f"with {numbers}, a .json beside it, read back and compared before it counts as saved.{replaced}"
+        )
+
+    def _browse(self) -> None:
+        if self._folder:
+            chosen = QFileDialog.getExistingDirectory(self, "Folder for the masks", self._path.text())
+        else:
+            chosen, _ = QFileDialog.getSaveFileName(
+                self, "Export mask", self._path.text(), "NIfTI (*.nii.gz *.nii)"
+            )
+        if chosen:
+            self._path.setText(chosen)
+
+
+class RecoveryDialog(QDialog):
+    """Offers strokes that a crash or a closed window left in journals: restore, discard, or ask again later.
+
+    Attributes
+    ----------
+    choice : "restore", "discard", "show" or "later"
+    """
+
+    def __init__(self, lines: Items[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Unsaved work was found")
+        self.choice = "later"
+        layout = QVBoxLayout(self)
+        layout.addWidget(
+            QLabel("The program ended while this mask had strokes that are in no exported file:")
+        )
+        for line in lines:
+            layout.addWidget(QLabel(line))
+        layout.addWidget(
+            faint(
+                "Restore opens the case with every stroke and its undo. "
+                "Nothing is lost by asking again later."
+            )
+        )
+        row = QHBoxLayout()
+        for name, text in (
+            ("restore", "Restore"),
+            ("show", "Show where it is"),
+            ("discard", "Discard"),
+            ("later", "Ask again later"),
+        ):
+            button = QPushButton(text)
+            button.clicked.connect(lambda _=False, name=name: self._choose(name))
+            button.setDefault(name == "restore")
+            row.addWidget(button)
+        layout.addLayout(row)
+
+    def _choose(self, name: str) -> None:
+        self.choice = name
+        self.accept()
+
+
+class HelpSheet(QDialog):
+    """Every action, key and mouse act, made from the table of actions; can be searched and copied."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys and mouse")
+        _size_by_font(self, 56, 44)
+        self._search = QLineEdit()
+        self._search.setPlaceholderText("Search, for example: slice, brush, Ctrl")
+        self._search.setAccessibleName("Search keys and mouse acts")
+        self._search.setClearButtonEnabled(True)
+        self._search.textChanged.connect(self._show_rows)
+        self._page = QTextBrowser()
+        self._page.setAccessibleName("Keys and mouse")
+        self._page.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        copy = buttons.addButton("Copy as text", QDialogButtonBox.ButtonRole.ActionRole)
+        copy.setToolTip("Copy the lines shown, for a note or to print")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(help_text(self._search.text())))
+        for button in buttons.buttons():
+            # Enter in the search field may not close the sheet.
+            cast(QPushButton, button).setAutoDefault(False)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._search)
+        layout.addWidget(self._page)
+        layout.addWidget(buttons)
+        self._show_rows()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show_rows()
+
+    def _show_rows(self) -> None:
+        search = self._search.text()
+        faint_colour = self.palette().placeholderText().color().name()
+        parts = []
+        for group, rows in _help_groups(search).items():
+            lines = "".join(
+                f"<tr><td width='26%'><b>{escape(keys) or '-'}</b></td><td width='24%'>{escape(text)}</td>"
+                f"<td style='color:{faint_colour}'>{escape(what)}</td></tr>"
+                for keys, text, what in rows
+            )
+            parts.append(f"<h3>{escape(group)}</h3><table width='100%' cellpadding='3'>{lines}</table>")
+        self._page.setHtml("".join(parts) or f"<p>Nothing found for {escape(search.strip())}.</p>")
+
+
+def help_text(search: str = "") -> str:
+    """The help sheet as plain lines, tabs between key, action and what it does."""
+    parts = []
+    for group, rows in _help_groups(search).items():
+        parts += [group, *("\t".join(row) for row in rows), ""]
+    return "\n".join(parts)
+
+
+def _help_groups(search: str) -> dict[str, list[tuple[str, str, str]]]:
+    """Rows (keys, action, what it does) by group; only those that hold every word of the search."""
+    rows = [(a.group, ", ".join(a.keys), a.text.rstrip("."), a.tip) for a in ACTIONS]
+    rows += [("Mouse", act, "", what) for act, what in MOUSE]
+    words = search.lower().split()
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for group, *row in rows:
+        if all(word in " ".join((group, *row)).lower() for word in words):
+            groups.setdefault(group, []).append((row[0], row[1], row[2]))
+    return groups
+
+
+def ask(dialog: QDialog, answered: Callable[[bool], None]) -> None:
+    """Show a dialog without stopping the program; `answered` is told whether it was accepted."""
+
+    def finished(result: int) -> None:
+        # Not every window system gives the keys back to the window by itself.
+        parent = dialog.parentWidget()
+        if parent is not None:
+            parent.activateWindow()
+        answered(result == QDialog.DialogCode.Accepted)
+        dialog.deleteLater()
+
+    dialog.finished.connect(finished)
+    dialog.open()
+
+
+def about_text() -> str:
+    """What the program is and may be used for."""
+    return (
+        f"<b>BrainSeg Desktop {__version__}</b><br><br>"
+        "Segment, correct and measure brain tumour masks in multimodal MRI.<br><br>"
+        "<b>For research use only.</b> Not a medical device; not for diagnosis or treatment.<br><br>"
+        "Code: Apache-2.0. Bundled network: CC BY-NC-SA 4.0, as its training masks."
+    )
+
+
+def _buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
+    """Cancel, and a button that says what it does."""
+    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+    box.button(QDialogButtonBox.StandardButton.Ok).setText(accept)
+    box.accepted.connect(dialog.accept)
+    box.rejected.connect(dialog.reject)
+    return box
+
+
+def _size_by_font(dialog: QDialog, width: int, height: int) -> None:
+    """Open a dialog at a size in heights of a line, but never larger than the screen."""
+    line = dialog.fontMetrics().height()
+    room = dialog.screen().availableSize() * 0.9
+    dialog.resize(QSize(width * line, height * line).boundedTo(room))

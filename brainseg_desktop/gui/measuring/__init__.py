@@ -1,0 +1,1 @@
+"""Rulers, angles, regions and diameters on the slices."""

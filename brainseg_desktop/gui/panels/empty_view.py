@@ -1,0 +1,186 @@
+"""What stands in the middle while no case is open: what to do first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from brainseg_desktop.gui.actions import ACTIONS
+from brainseg_desktop.gui.panels.parts import faint, heading
+from brainseg_desktop.io.resources import resources_dir
+
+_TITLE = "Open a case to begin"
+_WIDEST_EM = 46
+_ROWS_SHOWN = 5
+
+
+class EmptyView(QWidget):
+    """Three steps, two buttons, and the cases opened last.
+
+    Signals
+    -------
+    open_folder : the user wants to choose a folder.
+    open_sample : path of the sample case.
+    open_recent : key of a case, as given to `set_recent`.
+    """
+
+    open_folder = Signal()
+    open_sample = Signal(Path)
+    open_recent = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Start page")
+        self._title = QLabel(_TITLE)
+        self._title.setObjectName("title")
+        self._title.setWordWrap(True)
+        self._open = QPushButton(f"Open a case...{_key('open')}")
+        self._open.setToolTip(f"Choose a case folder{_key('open')}")
+        self._open.setDefault(True)
+        self._open.clicked.connect(self.open_folder)
+        sample = resources_dir() / "sample"
+        self._sample = QPushButton("Try the sample case")
+        self._sample.setToolTip("Open the case that comes with the program")
+        self._sample.clicked.connect(lambda: self.open_sample.emit(sample))
+        self._sample.setVisible(sample.is_dir())
+        self._recent_title = heading("Recent cases")
+        self._recent = QListWidget()
+        self._recent.setAccessibleName("Recent cases")
+        self._recent.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._recent.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._recent.itemClicked.connect(self._picked)
+        self._recent.itemActivated.connect(self._picked)
+        # Some desktops activate with a single click, which would ask for the case twice.
+        self._asked = ""
+        self._page = QWidget()
+        self._page.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        column = QVBoxLayout(self._page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        column.addStretch(2)
+        column.addWidget(self._title)
+        column.addWidget(self._steps())
+        column.addWidget(self._recent_title)
+        column.addWidget(self._recent, 100)
+        column.addWidget(
+            faint("For research use only. Not a medical device; not for diagnosis or treatment.")
+        )
+        column.addStretch(3)
+        self._page.setMaximumWidth(_WIDEST_EM * self.fontMetrics().height())
+        host = QWidget()
+        row = QHBoxLayout(host)
+        row.setContentsMargins(20, 12, 20, 12)
+        row.addStretch(1)
+        row.addWidget(self._page, 1000)
+        row.addStretch(1)
+        # Large letters on a small screen: the page scrolls, and the window need not outgrow the screen.
+        scroll = QScrollArea()
+        scroll.setObjectName("start")
+        scroll.setWidget(host)
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scroll)
+        self.set_recent([])
+
+    def set_busy(self, text: str) -> None:
+        """Say what is being read; empty when it is over."""
+        self._title.setText(f"{text} ..." if text else _TITLE)
+        for control in (self._open, self._sample, self._recent):
+            control.setEnabled(not text)
+        if not text:
+            self._asked = ""
+
+    def set_recent(self, cases: list[tuple[str, str]]) -> None:
+        """List (key, title) pairs of the cases opened last, newest first."""
+        self._asked = ""
+        self._recent.clear()
+        for key, title in cases:
+            item = QListWidgetItem(title)
+            item.setData(Qt.ItemDataRole.UserRole, key)
+            item.setToolTip(key)
+            self._recent.addItem(item)
+        for widget in (self._recent_title, self._recent):
+            widget.setVisible(bool(cases))
+        row = self._recent.sizeHintForRow(0) if cases else 0
+        self._recent.setMinimumHeight(2 * row)
+        self._recent.setMaximumHeight(min(_ROWS_SHOWN, max(2, len(cases))) * row + 6)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Enter opens a case at once, and the keys are never left on a view that is gone.
+        self._open.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _steps(self) -> QWidget:
+        steps = QWidget()
+        grid = QGridLayout(steps)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(8)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self._open)
+        buttons.addWidget(self._sample)
+        buttons.addStretch(1)
+        for row, (title, text) in enumerate(
+            (
+                (
+                    "Open a case",
+                    "Drop a folder here (BraTS names, or .tif slices), or image files. Or choose one:",
+                ),
+                (
+                    "Segment",
+                    f"Segment with AI{_key('segment')} lets a network outline the tumour. "
+                    "Your own painting is kept.",
+                ),
+                (
+                    "Correct, measure, export",
+                    f"Paint{_key('brush')} and erase{_key('eraser')}, compare with another mask"
+                    f"{_key('compare')}, write the mask to a file{_key('export')}. "
+                    f"All keys and mouse acts: {_key('help').strip(' ()')}.",
+                ),
+            )
+        ):
+            tile = QFrame()
+            tile.setObjectName("tile")
+            inside = QGridLayout(tile)
+            inside.setColumnStretch(1, 1)
+            inside.setHorizontalSpacing(14)
+            number, name = QLabel(str(row + 1)), QLabel(title)
+            number.setObjectName("score")
+            name.setObjectName("step")
+            inside.addWidget(number, 0, 0, 2, 1, Qt.AlignmentFlag.AlignTop)
+            inside.addWidget(name, 0, 1)
+            inside.addWidget(faint(text), 1, 1)
+            if row == 0:
+                inside.addLayout(buttons, 2, 1)
+            grid.addWidget(tile, row, 0)
+        return steps
+
+    def _picked(self, item: QListWidgetItem) -> None:
+        key = item.data(Qt.ItemDataRole.UserRole)
+        if key != self._asked:
+            self._asked = key
+            self.open_recent.emit(key)
+
+
+def _key(name: str) -> str:
+    """The first key of an action in brackets, behind a space; empty where it has none."""
+    keys = next((a.keys for a in ACTIONS if a.name == name), ())
+    return f" ({keys[0]})" if keys else ""

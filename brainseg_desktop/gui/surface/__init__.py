@@ -1,0 +1,1 @@
+"""The labels as surfaces, drawn with OpenGL."""

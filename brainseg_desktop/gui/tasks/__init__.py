@@ -1,0 +1,1 @@
+"""What takes its time or goes through several steps: opening, segmenting, exporting, comparing."""

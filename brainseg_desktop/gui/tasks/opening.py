@@ -1,0 +1,233 @@
+"""Opening cases and masks from the window: reading happens in the background, questions are asked here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from brainseg_desktop.core.case import Rating
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.gui.desk import Desk
+from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog, ask
+from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
+from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.messages import words
+from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, read_rating
+from brainseg_desktop.services.recovery import Recoverable, pending_for
+
+# A case that was read, and strokes on it that no export holds.
+Opened = tuple[OpenedCase, Recoverable | None]
+
+
+def case_key(paths: Iterable[Path]) -> str:
+    """Paths as one text, for recent cases: a folder, or several files."""
+    return os.pathsep.join(str(p) for p in paths)
+
+
+class Opener(QObject):
+    """Opens one case at a time; a later wish replaces an earlier one that is still being read.
+
+    Signals
+    -------
+    replacing : the open case is about to be let go: end strokes and jobs on it.
+    opened : (Case, key) a case is in the session.
+    listed : list of (key, name) a folder held several cases.
+    busy : text while reading, empty after.
+    """
+
+    replacing = Signal()
+    opened = Signal(object, str)
+    listed = Signal(object, str)
+    busy = Signal(str)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.window)
+        self._desk = desk
+        self._turn = 0
+
+    def open_key(self, key: str) -> None:
+        """Open a recent case again."""
+        paths = [Path(p) for p in key.split(os.pathsep)]
+        if len(paths) == 1:
+            self.open_path(paths[0])
+        else:
+            self.open_files(paths, ask=False)
+
+    def open_path(self, path: Path) -> None:
+        """Open the case at a folder or file; a folder of several cases is listed and its first one opened."""
+
+        def read() -> tuple[CaseFiles | None, list[CaseFiles], Opened | None]:
+            try:
+                files = find_case(path)
+            except UserError as error:
+                if error.code != "folder_of_cases":
+                    raise
+                return None, find_cases(path), None
+            if not files.images and files.unassigned:
+                # A file that cannot be read is told at once, not after a question about it.
+                check_readable(files.unassigned)
+                return files, [], None
+            return files, [], self._open(files)
+
+        def done(result: tuple[CaseFiles | None, list[CaseFiles], Opened | None]) -> None:
+            files, several, opened = result
+            if several:
+                places = [(case_key(_paths(c)), c.name) for c in several]
+                self.listed.emit(places, str(path))
+                self.open_key(places[0][0])
+            elif opened is not None:
+                self._take(opened, str(path))
+            elif files is not None:
+                self._ask_sequences([*files.unassigned, *files.masks], files)
+
+        self._read(f"Opening {path.name}", read, done)
+
+    def open_files(self, paths: list[Path], *, ask: bool) -> None:
+        """Open image files by their names, or let the user say what each is."""
+        if len(paths) == 1 and paths[0].is_dir():
+            self.open_path(paths[0])
+            return
+        try:
+            files = assign(paths)
+        except UserError as error:
+            self._desk.complain(error)
+            return
+        if ask or files.unassigned or not files.images:
+            self._ask_sequences(paths, files)
+        else:
+            self._open_assigned(files, paths, None)
+
+    def open_found(self, files: CaseFiles, found: Recoverable) -> None:
+        """Open the case of a journal and bring its strokes back."""
+        self._open_assigned(files, _paths(files), found)
+
+    def _ask_sequences(self, paths: list[Path], files: CaseFiles) -> None:
+        guesses: dict[Path, Sequence | str] = {p: s for s, p in files.images.items()}
+        guesses.update(dict.fromkeys(files.masks, "Mask"))
+        dialog = AssignDialog(paths, guesses, self._desk.window)
+
+        def answered(accepted: bool) -> None:
+            if accepted:
+                by_hand: dict[Path, Sequence | None] = {p: s for s, p in dialog.images.items()}
+                chosen = [*dialog.images.values(), *dialog.masks]
+                assigned = assign(chosen, {**by_hand, **dict.fromkeys(dialog.masks, None)})
+                self._open_assigned(assigned, chosen, None)
+
+        ask(dialog, answered)
+
+    def _open_assigned(self, files: CaseFiles, paths: list[Path], found: Recoverable | None) -> None:
+        self._read(
+            f"Opening {files.name}",
+            lambda: (open_case(files), found) if found is not None else self._open(files),
+            lambda opened: self._take(opened, case_key(paths)),
+        )
+
+    def _read(self, text: str, work: object, done: object) -> None:
+        self._turn += 1
+        turn = self._turn
+        self.busy.emit(text)
+
+        def home(result: object) -> None:
+            if turn == self._turn:
+                self.busy.emit("")
+                done(result)  # type: ignore[operator]
+
+        def failed(error: BaseException) -> None:
+            if turn == self._turn:
+                self.busy.emit("")
+                self._desk.complain(error)
+
+        self._desk.jobs.free(work, home, failed)  # type: ignore[arg-type]
+
+    def _open(self, files: CaseFiles) -> Opened:
+        """Read a case and look for strokes on it that no export holds."""
+        opened = open_case(files)
+        return opened, pending_for(opened.case, self._desk.session.state_dir)
+
+    def _take(self, result: Opened, key: str) -> None:
+        """Put a case that was read into the session, and say what is missing or was noticed."""
+        opened, found = result
+        desk = self._desk
+        desk.messages.hide()
+        self.replacing.emit()
+        desk.session.open(opened.case)
+        self.opened.emit(opened.case, key)
+        if found is not None:
+            try:
+                desk.session.recover(found)
+            except UserError as error:
+                desk.complain(error)
+                return
+        remarks = [words(_brief(note)) for note in opened.notes]
+        if found is not None:
+            remarks.insert(0, f"Your {found.strokes} strokes that were not exported are back, with undo.")
+        missing = ", ".join(s.value for s in opened.case.missing)
+        if missing:
+            remarks.insert(0, f"Not in this exam: {missing}.")
+        ambiguous = [p for p in opened.problems if p.code == "scheme_ambiguous"]
+        others = [p for p in opened.problems if p.code != "scheme_ambiguous"]
+        if others:
+            desk.complain(others[0])
+        elif remarks:
+            desk.say(" ".join(remarks))
+        for problem in ambiguous:
+            self._ask_scheme(problem)
+
+    # Masks ------------------------------------------------------------------------------------------
+
+    def load_mask(self, path: Path, scheme: LabelScheme | None = None) -> None:
+        """Add a mask file to the open case."""
+        desk, case = self._desk, self._desk.session.case
+        if case is None:
+            return
+
+        def done(result: tuple[Rating, UserError]) -> None:
+            if desk.session.case is case:
+                self._added(*result)
+
+        def failed(error: BaseException) -> None:
+            if desk.session.case is not case:
+                return
+            if isinstance(error, UserError) and error.code == "scheme_ambiguous":
+                self._ask_scheme(error)
+            else:
+                desk.complain(error)
+
+        desk.jobs.free(lambda: read_rating(case, path, scheme), done, failed)
+
+    def _added(self, rating: Rating, why: UserError) -> None:
+        self._desk.session.add(rating)
+        self._desk.say(f"{rating.rater} was added. {words(_brief(why))}")
+
+    def _ask_scheme(self, problem: UserError) -> None:
+        path = Path(str(problem.params["path"]))
+        names = problem.params["candidates"]
+        assert isinstance(names, list | tuple)
+        dialog = SchemeDialog(path, [scheme_named(str(n)) for n in names], self._desk.window)
+        case = self._desk.session.case
+
+        def answered(accepted: bool) -> None:
+            if accepted and self._desk.session.case is case:
+                self.load_mask(path, dialog.scheme)
+            elif not accepted:
+                self._desk.say(f"The mask {path.name} was left out: nobody said what its numbers mean.")
+
+        ask(dialog, answered)
+
+
+def _brief(note: UserError) -> UserError:
+    """A remark with the file's name alone: the folder is known to whoever just opened it."""
+    path = note.params.get("path")
+    return UserError(note.code, **{**note.params, "path": path.name}) if isinstance(path, Path) else note
+
+
+def _paths(files: CaseFiles) -> list[Path]:
+    """What `open_key` needs to open this case again."""
+    if files.folder is not None:
+        return [files.folder]
+    return [*files.images.values(), *files.masks, *files.unassigned]

@@ -1,0 +1,1 @@
+"""What the left button does to a mask."""

@@ -87,25 +87,3 @@ def _voxels_under(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.
     steps = int(np.ceil(np.abs(b - a).max()))
     t = np.linspace(0.0, 1.0, steps + 1)[:, None] if steps else np.ones((1, 1))
     return np.asarray(np.floor(a + t * (b - a) + 0.5), dtype=np.int64)
-
-
-def allowed(
-    mask: NDArray[np.bool_],
-    labels: NDArray[np.uint8],
-    tissue: int,
-    *,
-    erase: bool,
-    keep_others: bool,
-) -> NDArray[np.bool_]:
-    """The part of a dab that may be written under the "keep other labels" rule.
-
-    Painting then only fills background, erasing then only removes the chosen tissue.
-
-    Parameters
-    ----------
-    mask, labels : arrays of one shape
-        Covered voxels and the labels under them.
-    """
-    if not keep_others:
-        return mask
-    return np.asarray(mask & (labels == (tissue if erase else 0)))

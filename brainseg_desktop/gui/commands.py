@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PLANES = {"axial": Plane.AXIAL, "coronal": Plane.CORONAL, "sagittal": Plane.SAGITTAL}
 LAYOUTS = {layout.value: layout for layout in Layout}
-MODES = {mode.value: mode for mode in Mode}
+MODES = {mode.value: mode for mode in Mode if mode.value in {spec.name for spec in ACTIONS}}
 OVERLAYS = {kind.value: kind for kind in OverlayKind if kind is not OverlayKind.MASK}
 
 
@@ -216,11 +216,11 @@ class Commands:
             self._window.opener.open_key(key)
 
     def _undo(self) -> None:
-        if not self._window.tool.is_painting:
+        if not self._window.toolbox.is_busy:
             self._window.session.undo()
 
     def _redo(self) -> None:
-        if not self._window.tool.is_painting:
+        if not self._window.toolbox.is_busy:
             self._window.session.redo()
 
     def _choose_label(self, number: int) -> None:

@@ -112,7 +112,7 @@ class Following(QObject):
             actions[name].setChecked(state.overlay is kind)
         for name, on in (
             ("ball", state.ball),
-            ("keep_others", state.keep_others),
+            ("keep_others", state.constraints.keep_others),
             ("show_mask", state.show_mask),
             ("outline", state.style is MaskStyle.OUTLINE),
             ("fill_outline", state.style is MaskStyle.BOTH),

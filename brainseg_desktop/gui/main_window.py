@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from brainseg_desktop.core.case import Case, Rating
+from brainseg_desktop.core.constraints import Constraints
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.core.palettes import palette
@@ -56,12 +57,14 @@ from brainseg_desktop.gui.tasks.opening import Opener
 from brainseg_desktop.gui.tasks.recovering import Recovering
 from brainseg_desktop.gui.tasks.segmenting import Segmenting
 from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.tools.editing import Editing
+from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.layouts import Layout, Shown, first_contents
 from brainseg_desktop.gui.views.overlay import Colour
 from brainseg_desktop.gui.views.plane import Orientation, Plane
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.gui.views.view_pictures import ViewPictures
-from brainseg_desktop.gui.views.view_state import MaskStyle, ViewState
+from brainseg_desktop.gui.views.view_state import MaskStyle, Mode, ViewState
 from brainseg_desktop.gui.views.view_windows import ViewWindows
 from brainseg_desktop.gui.views.viewer import Viewer
 from brainseg_desktop.services.case_display import DisplayKeeper
@@ -89,12 +92,14 @@ class MainWindow(QMainWindow):
         self.resize(1440, 900)
         self.state = ViewState(self)
         self._restore_display()
-        self.tool = BrushTool(self.state, self._editable)
         self.messages = MessageBar()
         self.desk = Desk(self, session, self.state, jobs, self.messages)
+        self.editing = Editing(self.state, self._editable, self.desk.say)
+        brush = BrushTool(self.editing)
+        self.toolbox = Toolbox(self.state, {Mode.BRUSH: brush, Mode.ERASER: brush})
         self.measuring = Measuring(self.state, self.desk.say, self)
         self.navigator = Navigator(self.desk)
-        self.viewer = Viewer(self.state, self.tool, self.measuring, self.navigator, jobs)
+        self.viewer = Viewer(self.state, self.toolbox, self.measuring, self.navigator, jobs)
         self.view_windows = ViewWindows(self, self.viewer, self.state)
         self.view_pictures = ViewPictures(self.desk)
         self.kept = KeptDisplay(self.state, DisplayKeeper(self.desk.complain), self)
@@ -313,7 +318,7 @@ class MainWindow(QMainWindow):
         """The case is being let go: a stroke under way is a step, a segmentation is dropped."""
         self.kept.save()
         self.measuring.cancel()
-        self.tool.release()
+        self.toolbox.finish()
         self.segmenting.drop()
 
     def _editable(self) -> Rating | None:
@@ -338,20 +343,20 @@ class MainWindow(QMainWindow):
     def _show_mask(self, row: int) -> None:
         case = self.session.case
         if case is not None and 0 <= row < len(case.ratings):
-            self.tool.release()
+            self.toolbox.finish()
             self.session.show(case.ratings[row])
 
     def _start_from(self, row: int) -> None:
         case = self.session.case
         if case is not None and 0 <= row < len(case.ratings):
-            self.tool.release()
+            self.toolbox.finish()
             self.session.start_from(case.ratings[row])
 
     # Events -----------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and (self.tool.is_painting or self.measuring.is_busy):
-            self.tool.cancel()
+        if event.key() == Qt.Key.Key_Escape and (self.toolbox.is_busy or self.measuring.is_busy):
+            self.toolbox.cancel()
             self.measuring.cancel()
             return
         super().keyPressEvent(event)
@@ -401,7 +406,7 @@ class MainWindow(QMainWindow):
             brush=Brush(
                 diameter_mm=self.state.brush_mm,
                 shape="ball" if self.state.ball else "disc",
-                keep_others=self.state.keep_others,
+                keep_others=self.state.constraints.keep_others,
             ),
         )
         self.kept.close()
@@ -421,7 +426,7 @@ class MainWindow(QMainWindow):
         self.state.colours = palette(self.settings.palette, self.settings.own_colours)
         self.state.set_brush_mm(self.settings.brush.diameter_mm)
         self.state.ball = self.settings.brush.shape == "ball"
-        self.state.keep_others = self.settings.brush.keep_others
+        self.state.constraints = Constraints(keep_others=self.settings.brush.keep_others)
 
     def _restore_views(self) -> None:
         """The layout, what its views showed, and the views in windows of their own."""

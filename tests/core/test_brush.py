@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainseg_desktop.core.brush import allowed, capsule
+from brainseg_desktop.core.brush import capsule
 from brainseg_desktop.core.geometry import Box, nearest_voxel
 
 SHAPE = (9, 8, 7)
@@ -111,16 +111,6 @@ def test_a_dab_outside_reaches_in():
     assert covered[0, 3, 3]
     assert covered[1, 3, 3]
     assert not covered[2, 3, 3]
-
-
-def test_keep_other_labels():
-    labels = np.array([0, 1, 2, 3], np.uint8)
-    mask = np.array([True, True, True, False])
-    paint = allowed(mask, labels, 2, erase=False, keep_others=True)
-    erase = allowed(mask, labels, 2, erase=True, keep_others=True)
-    assert paint.tolist() == [True, False, False, False]
-    assert erase.tolist() == [False, False, True, False]
-    assert allowed(mask, labels, 2, erase=False, keep_others=False).tolist() == mask.tolist()
 
 
 def test_the_box_is_a_plain_box():

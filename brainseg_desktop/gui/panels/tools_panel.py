@@ -45,7 +45,7 @@ class ToolsPanel(QWidget):
         self._opacity.set_value(round(state.opacity * 100))
         for box, on in (
             (self._ball, state.ball),
-            (self._keep, state.keep_others),
+            (self._keep, state.constraints.keep_others),
         ):
             box.blockSignals(True)
             box.setChecked(on)

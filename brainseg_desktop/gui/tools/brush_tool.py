@@ -2,114 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QPainter
 
-from brainseg_desktop.core.brush import allowed, capsule
-from brainseg_desktop.core.case import Rating
-from brainseg_desktop.core.history import Stroke
+from brainseg_desktop.core.brush import capsule
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
-from brainseg_desktop.gui.views.plane import Plane
-from brainseg_desktop.gui.views.view_state import Mode, ViewState
+from brainseg_desktop.gui.tools.editing import Editing
+from brainseg_desktop.gui.tools.tool import Tool
+from brainseg_desktop.gui.views.plane import Plane, Projection
+from brainseg_desktop.gui.views.slice_drawing import draw_brush
+from brainseg_desktop.gui.views.slice_view import SliceView
+from brainseg_desktop.gui.views.view_state import Mode
 
 
-class BrushTool:
-    """Paints into the rating that `editable` returns.
+class BrushTool(Tool):
+    """Paints a disc or a ball along the way of the mouse; Ctrl, or the eraser's mode, erases.
 
     Parameters
     ----------
-    state : ViewState
-        Brush size, shape, label and rules.
-    editable : callable
-        The rating to paint into, or None (and the reader told why) if there is none that may be changed.
+    editing : Editing
     """
 
-    def __init__(self, state: ViewState, editable: Callable[[], Rating | None]) -> None:
-        self._state = state
-        self._editable = editable
-        self._rating: Rating | None = None
-        self._stroke: Stroke | None = None
+    def __init__(self, editing: Editing) -> None:
+        self._editing = editing
+        self._state = editing.state
+        self._is_painting = False
         self._last: tuple[float, float, float] = (0.0, 0.0, 0.0)
         self._plane = Plane.AXIAL
         self._erase = False
         self._hover_erase = False
 
     @property
-    def is_painting(self) -> bool:
-        return self._stroke is not None
+    def is_busy(self) -> bool:
+        return self._is_painting
 
     @property
     def is_erasing(self) -> bool:
         """Whether the present or the next stroke removes."""
-        if self.is_painting:
+        if self._is_painting:
             return self._erase
         return self._hover_erase or self._state.mode is Mode.ERASER
 
-    def hover(self, *, erase: bool) -> None:
-        """The mouse moves without painting; held Ctrl is shown at once."""
-        self._hover_erase = erase
+    def press(self, view: SliceView, point: QPointF, keys: Qt.KeyboardModifier) -> None:
+        if self._is_painting or keys & Qt.KeyboardModifier.ShiftModifier or not self._editing.begin():
+            return
+        self._is_painting = True
+        self._plane, self._last = view.plane, view.voxel_at(point)
+        self._erase = bool(keys & Qt.KeyboardModifier.ControlModifier) or self._state.mode is Mode.ERASER
+        self._dab(self._last, self._last)
 
-    def press(self, voxel: tuple[float, float, float], plane: Plane, *, erase: bool) -> None:
-        """Begin a stroke at a voxel position on a slice of `plane`."""
-        if self.is_painting:
+    def move(self, view: SliceView, point: QPointF, keys: Qt.KeyboardModifier, *, pressed: bool) -> None:
+        self._hover_erase = bool(keys & Qt.KeyboardModifier.ControlModifier)
+        if not self._is_painting:
             return
-        rating = self._editable()
-        if rating is None or rating.history.is_editing:
-            return
-        self._rating, self._plane, self._last = rating, plane, voxel
-        self._erase = erase or self._state.mode is Mode.ERASER
-        self._stroke = rating.history.begin()
-        self._dab(voxel, voxel)
-
-    def move(self, voxel: tuple[float, float, float]) -> None:
-        """Go on to another voxel position; a change of slice starts there afresh, without a bridge."""
-        if self._stroke is None:
-            return
-        axis = self._plane.axis
-        start = self._last if self._last[axis] == voxel[axis] else voxel
-        self._dab(start, voxel)
+        voxel, axis = view.voxel_at(point), self._plane.axis
+        # A change of slice starts there afresh, without a bridge.
+        self._dab(self._last if self._last[axis] == voxel[axis] else voxel, voxel)
         self._last = voxel
 
-    def release(self) -> None:
+    def scrolled(self, view: SliceView, point: QPointF) -> None:
+        if self._is_painting:
+            self._last = view.voxel_at(point)
+            self._dab(self._last, self._last)
+
+    def release(self, view: SliceView, point: QPointF, keys: Qt.KeyboardModifier) -> None:
+        self.finish()
+
+    def finish(self) -> None:
         """End the stroke as one step."""
-        if self._stroke is None or self._rating is None:
+        if not self._is_painting:
             return
-        rating, self._stroke, self._rating = self._rating, None, None
+        self._is_painting = False
         index = round(self._last[self._plane.axis]) + 1
         what = "Erase" if self._erase else "Brush"
-        rating.history.commit(f"{what}, {self._tissue_name()}, {self._plane.title} {index}")
+        self._editing.commit(f"{what}, {self._tissue_name()}, {self._plane.title} {index}")
 
     def cancel(self) -> None:
         """Take the stroke back, as if it had not been begun."""
-        if self._stroke is None or self._rating is None:
-            return
-        rating, self._stroke, self._rating = self._rating, None, None
-        rating.history.cancel()
+        if self._is_painting:
+            self._is_painting = False
+            self._editing.cancel()
+
+    def draw(self, painter: QPainter, view: SliceView, projection: Projection) -> None:
+        pointer = view.pointer
+        if pointer is not None:
+            colour = None if self.is_erasing else self._state.colours[self._state.tissue]
+            draw_brush(painter, pointer, self._state.brush_mm / 2 * projection.pixels_per_mm, colour)
 
     def _tissue_name(self) -> str:
-        if self._erase and not self._state.keep_others:
+        if self._erase and not self._state.constraints.keep_others:
             return "all labels"
         return TISSUE_NAMES[self._state.tissue].lower()
 
     def _dab(self, start: tuple[float, float, float], end: tuple[float, float, float]) -> None:
-        state, stroke = self._state, self._stroke
+        state = self._state
         assert state.case is not None
-        assert stroke is not None
         grid = state.case.grid
-        dab = capsule(
-            start,
-            end,
-            state.brush_mm,
-            grid.spacing_mm,
-            grid.shape,
-            None if state.ball else self._plane.axis,
-        )
-        if dab.box.is_empty:
-            return
-        mask = allowed(
-            dab.mask,
-            stroke.labels[dab.box.slices],
-            state.tissue,
-            erase=self._erase,
-            keep_others=state.keep_others,
-        )
-        stroke.paint(dab.box, mask, Tissue.BACKGROUND if self._erase else state.tissue)
+        axis = None if state.ball else self._plane.axis
+        dab = capsule(start, end, state.brush_mm, grid.spacing_mm, grid.shape, axis)
+        self._editing.paint(dab.box, dab.mask, Tissue.BACKGROUND if self._erase else None)

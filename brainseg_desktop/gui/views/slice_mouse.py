@@ -11,7 +11,7 @@ from PySide6.QtGui import QMouseEvent, QWheelEvent
 from brainseg_desktop.core.geometry import nearest_voxel
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.gui.measuring.measuring import Measuring
-from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.view_state import Mode, Split, ViewState
 
 if TYPE_CHECKING:
@@ -29,18 +29,18 @@ _Key = Qt.KeyboardModifier
 
 
 class SliceMouse:
-    """Turns the mouse events of one view into calls on its position, the brush, the ruler and the state.
+    """Turns the mouse events of one view into calls on its position, the tools and the state.
 
     Parameters
     ----------
     view : SliceView
     state : ViewState
-    brush : BrushTool
+    toolbox : Toolbox
     measuring : Measuring
     """
 
-    def __init__(self, view: SliceView, state: ViewState, brush: BrushTool, measuring: Measuring) -> None:
-        self._view, self._state, self._brush, self._measuring = view, state, brush, measuring
+    def __init__(self, view: SliceView, state: ViewState, toolbox: Toolbox, measuring: Measuring) -> None:
+        self._view, self._state, self._toolbox, self._measuring = view, state, toolbox, measuring
         self._button: Qt.MouseButton | None = None
         self._last = QPointF()
         self._way = 0.0
@@ -56,12 +56,12 @@ class SliceMouse:
         if event.button() != _Button.LeftButton:
             return
         view, state = self._view, self._state
-        paints = state.mode in (Mode.BRUSH, Mode.ERASER)
         self._holds_curtain = self._on_curtain(point)
         if self._holds_curtain or self._measuring.press(view, point, keys):
             return
-        if paints and not keys & _Key.ShiftModifier:
-            self._brush.press(view.voxel_at(point), view.plane, erase=bool(keys & _Key.ControlModifier))
+        tool = self._toolbox.active
+        if tool is not None:
+            tool.press(view, point, keys)
         elif state.mode is Mode.CROSSHAIR:
             if keys & _Key.ControlModifier:
                 self._pick(point)
@@ -80,8 +80,9 @@ class SliceMouse:
             self._measuring.move(view, point, keys)
         elif self._button is None:
             self._show_handle(point)
-        if self._brush.is_painting:
-            self._brush.move(view.voxel_at(point))
+        tool = self._toolbox.active
+        if tool is not None:
+            tool.move(view, point, keys, pressed=self._button == _Button.LeftButton)
         if keys & _Key.ShiftModifier:
             view.position.set_cursor(self._in_plane(point))
         if self._button is None:
@@ -108,8 +109,17 @@ class SliceMouse:
         self._holds_curtain = False
         if self._measuring.is_busy:
             self._measuring.release(self._view, event.position())
-        if self._brush.is_painting:
-            self._brush.release()
+        elif self._toolbox.active is not None:
+            self._toolbox.active.release(self._view, event.position(), event.modifiers())
+
+    def double_click(self, event: QMouseEvent) -> bool:
+        """A second click soon after the first; False where it is not the tools' and means the view."""
+        tool = self._toolbox.active
+        if tool is None or event.button() != _Button.LeftButton:
+            return False
+        self._button, self._last, self._way = event.button(), event.position(), 0.0
+        tool.double_click(self._view, event.position(), event.modifiers())
+        return True
 
     def forget(self) -> None:
         """The buttons that were down no longer count (a double click, a case that was closed)."""
@@ -159,12 +169,15 @@ class SliceMouse:
         self._wheel_rest -= steps * 120
         if steps == 0:
             return
+        tool = self._toolbox.active
+        if tool is not None and tool.wheel(view, event.position(), steps, keys):
+            return
         if keys & _Key.ShiftModifier:
             self._state.set_brush_mm(self._state.brush_mm + steps)
             return
         view.position.step(view.plane, steps)
-        if self._brush.is_painting:
-            self._brush.move(view.voxel_at(event.position()))
+        if tool is not None:
+            tool.scrolled(view, event.position())
 
     # Camera and window ------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from brainseg_desktop.gui.measuring.measuring import Measuring
 from brainseg_desktop.gui.tasks.navigating import Navigator
-from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.layouts import Shown
 from brainseg_desktop.gui.views.slice_strip import SliceStrip
 from brainseg_desktop.gui.views.slice_view import SliceView
@@ -25,11 +25,11 @@ class SlicePanel(QWidget):
     menu_requested = Signal(object)
 
     def __init__(
-        self, state: ViewState, brush: BrushTool, measuring: Measuring, navigator: Navigator, shown: Shown
+        self, state: ViewState, toolbox: Toolbox, measuring: Measuring, navigator: Navigator, shown: Shown
     ) -> None:
         super().__init__()
         self._state = state
-        self.view = SliceView(state, brush, measuring, shown.sequence, shown.plane)
+        self.view = SliceView(state, toolbox, measuring, shown.sequence, shown.plane)
         self.strip = SliceStrip(state, navigator, lambda: self.view.index, self._go)
         self.strip.set_plane(shown.plane)
         self._menu = QToolButton(self.view)

@@ -6,7 +6,7 @@ drawn with QPainter on the CPU: a reading station has no GPU, and four linked vi
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -14,9 +14,12 @@ from PySide6.QtGui import (
     QEnterEvent,
     QFocusEvent,
     QImage,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPointingDevice,
+    QTabletEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -24,12 +27,12 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from brainseg_desktop.core.geometry import Box, nearest_voxel
 from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.gui.measuring.measuring import Measuring
-from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.tools.rules import rules_in_words
+from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.link import Position
 from brainseg_desktop.gui.views.plane import Camera, Plane, Projection, side_letters
 from brainseg_desktop.gui.views.slice_drawing import (
     Captions,
-    draw_brush,
     draw_captions,
     draw_crosshair,
     draw_curtain,
@@ -42,6 +45,14 @@ from brainseg_desktop.gui.views.slice_drawing import (
 from brainseg_desktop.gui.views.slice_mouse import SliceMouse
 from brainseg_desktop.gui.views.slice_picture import SlicePicture
 from brainseg_desktop.gui.views.view_state import Mode, Split, ViewState
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What a pen adds to the mouse: pressure from 0 to 1, and whether its eraser's end is down."""
+
+    pressure: float
+    is_eraser: bool
 
 
 class SliceView(QWidget):
@@ -65,7 +76,7 @@ class SliceView(QWidget):
     def __init__(
         self,
         state: ViewState,
-        brush: BrushTool,
+        toolbox: Toolbox,
         measuring: Measuring,
         sequence: Sequence,
         plane: Plane,
@@ -73,13 +84,15 @@ class SliceView(QWidget):
     ) -> None:
         super().__init__(parent)
         self._state = state
-        self._brush, self._measuring = brush, measuring
+        self._toolbox, self._measuring = toolbox, measuring
         self.sequence = sequence
         self.plane = plane
         self.position = Position(state, self._moved)
         self._pictures = (SlicePicture(), SlicePicture())
-        self._mouse = SliceMouse(self, state, brush, measuring)
-        self._pointer: QPointF | None = None
+        self._mouse = SliceMouse(self, state, toolbox, measuring)
+        # Where the mouse is on this view; None when it is elsewhere.
+        self.pointer: QPointF | None = None
+        self.pen: Pen | None = None
         # Pictures for a paper or a slide can be taken without what is written on them.
         self.annotated = True
         self.setMouseTracking(True)
@@ -175,7 +188,7 @@ class SliceView(QWidget):
         self._paint(painter)
 
     def _paint(self, painter: QPainter) -> None:
-        projection, state = self.projection, self._state
+        projection = self.projection
         if projection is None:
             return
         if self.volume is None:
@@ -186,10 +199,8 @@ class SliceView(QWidget):
             draw_crosshair(painter, projection, self.position.cursor)
             self._measuring.draw(painter, self, projection)
             self._paint_captions(painter, projection)
-        if self._pointer is not None and state.mode in (Mode.BRUSH, Mode.ERASER):
-            radius = state.brush_mm / 2 * projection.pixels_per_mm
-            tissue = None if self._brush.is_erasing else state.colours[state.tissue]
-            draw_brush(painter, self._pointer, radius, tissue)
+        if self._toolbox.active is not None:
+            self._toolbox.active.draw(painter, self, projection)
         if self.hasFocus() and self.annotated:
             draw_focus(painter, self)
 
@@ -253,6 +264,8 @@ class SliceView(QWidget):
         decimals = 0 if high - low >= 20 else 2
         window = f"W {high - low:.{decimals}f}  L {(high + low) / 2:.{decimals}f}"
         marks = [state.orientation.remark(self.plane)]
+        if self._toolbox.active is not None:
+            marks += rules_in_words(state.constraints)
         if not self.position.is_linked:
             marks.append("not linked")
         if not state.case.is_aligned(self.sequence):
@@ -293,12 +306,12 @@ class SliceView(QWidget):
         image.fill(Qt.GlobalColor.black)
         painter = QPainter(image)
         painter.setFont(self.font())
-        pointer, self._pointer = self._pointer, None
+        pointer, self.pointer = self.pointer, None
         self.annotated = annotated
         try:
             self._paint(painter)
         finally:
-            self.annotated, self._pointer = True, pointer
+            self.annotated, self.pointer = True, pointer
             painter.end()
         return image
 
@@ -311,11 +324,13 @@ class SliceView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self.volume is None:
             return
-        self._move_brush_circle(event)
+        self.pointer = event.position()
         voxel = nearest_voxel(self.voxel_at(event.position()))
         case = self._state.case
         self.hovered.emit(voxel if case is not None and case.grid.contains(voxel) else None)
         self._mouse.move(event)
+        if self._toolbox.active is not None:
+            self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self.volume is None:
@@ -325,6 +340,8 @@ class SliceView(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         # While painting or measuring a quick second click is a click, not a wish to maximise.
+        if self.volume is not None and self._mouse.double_click(event):
+            return
         if self._state.mode not in (Mode.CROSSHAIR, Mode.WINDOW):
             self.mousePressEvent(event)
         elif event.button() == Qt.MouseButton.LeftButton:
@@ -342,11 +359,18 @@ class SliceView(QWidget):
             self.menu_requested.emit(self.mapToGlobal(self.rect().center()))
         event.accept()
 
-    def _move_brush_circle(self, event: QMouseEvent) -> None:
-        self._pointer = event.position()
-        if self._state.mode in (Mode.BRUSH, Mode.ERASER):
-            self._brush.hover(erase=bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))
-            self.update()
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        tool = self._toolbox.active
+        if tool is None or not tool.key(self, event):
+            super().keyPressEvent(event)
+
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        # Qt sends the mouse event that belongs to it next, as this one is not taken.
+        is_eraser = event.pointerType() is QPointingDevice.PointerType.Eraser
+        self.pen = Pen(event.pressure(), is_eraser)
+        if event.type() is QEvent.Type.TabletRelease:
+            self.pen = None
+        event.ignore()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -356,6 +380,6 @@ class SliceView(QWidget):
         self.focused.emit()
 
     def leaveEvent(self, event: QEvent) -> None:
-        self._pointer = None
+        self.pointer = None
         self.hovered.emit(None)
         self.update()

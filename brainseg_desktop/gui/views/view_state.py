@@ -13,6 +13,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from brainseg_desktop.core.case import Case, Rating
+from brainseg_desktop.core.constraints import Constraints
 from brainseg_desktop.core.geometry import Box, centre_voxel
 from brainseg_desktop.core.labels import TISSUE_COLOURS, WT, Region, Tissue
 from brainseg_desktop.core.measurements import Measurement
@@ -34,6 +35,14 @@ class Mode(Enum):
     WINDOW = "window"
     BRUSH = "brush"
     ERASER = "eraser"
+    SMART_BRUSH = "smart_brush"
+    POLYGON = "polygon"
+    LASSO = "lasso"
+    SPLINE = "spline"
+    SCISSORS = "scissors"
+    FILL = "fill"
+    THRESHOLD = "threshold"
+    SCRIBBLE = "scribble"
     RULER = "ruler"
     ANGLE = "angle"
     ROI = "roi"
@@ -96,7 +105,7 @@ class ViewState(QObject):
         self.mode = Mode.CROSSHAIR
         self.brush_mm = 8.0
         self.ball = False
-        self.keep_others = False
+        self.constraints = Constraints()
         self.tissue = Tissue.NECROSIS
         self.show_mask = True
         self.opacity = 0.5
@@ -321,9 +330,13 @@ class ViewState(QObject):
         self.ball = on
         self.tool_changed.emit()
 
-    def set_keep_others(self, on: bool) -> None:
-        self.keep_others = on
+    def set_constraints(self, constraints: Constraints) -> None:
+        """Which voxels the tools may change."""
+        self.constraints = constraints
         self.tool_changed.emit()
+
+    def set_keep_others(self, on: bool) -> None:
+        self.set_constraints(replace(self.constraints, keep_others=on))
 
     def set_tissue(self, tissue: Tissue) -> None:
         self.tissue = tissue

@@ -11,7 +11,7 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.measuring.measuring import Measuring
 from brainseg_desktop.gui.surface.surface_view import SurfaceView
 from brainseg_desktop.gui.tasks.navigating import Navigator
-from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.layouts import ORDER, PLACES, Layout, Shown, first_contents
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.slice_panel import SlicePanel
@@ -37,12 +37,12 @@ class Viewer(QWidget):
     arranged = Signal()
 
     def __init__(
-        self, state: ViewState, brush: BrushTool, measuring: Measuring, navigator: Navigator, jobs: Jobs
+        self, state: ViewState, toolbox: Toolbox, measuring: Measuring, navigator: Navigator, jobs: Jobs
     ) -> None:
         super().__init__()
         self._state, self._jobs = state, jobs
         self._make: Callable[[Shown], SlicePanel] = lambda shown: SlicePanel(
-            state, brush, measuring, navigator, shown
+            state, toolbox, measuring, navigator, shown
         )
         self.layout_kind = Layout.SEQUENCES
         self.plane = Plane.AXIAL

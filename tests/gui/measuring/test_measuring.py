@@ -30,7 +30,7 @@ from brainseg_desktop.gui.measuring.measurement_drawing import Drawn, draw_measu
 from brainseg_desktop.gui.measuring.measurement_text import lines
 from brainseg_desktop.gui.measuring.measurements_panel import MeasurementsPanel
 from brainseg_desktop.gui.measuring.measuring import Measuring
-from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.plane import Camera, Orientation, Plane, Projection
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.gui.views.view_state import Mode, ViewState
@@ -70,7 +70,7 @@ class Room:
         self.qtbot, self.case = qtbot, case
         self.state, self.said = ViewState(), []  # type: ignore[var-annotated]
         self.measuring = Measuring(self.state, self.said.append)
-        brush = BrushTool(self.state, lambda: None)
+        brush = Toolbox(self.state, {})
         self.views = [
             SliceView(self.state, brush, self.measuring, sequence, Plane.AXIAL)
             for sequence in (Sequence.T1CE, Sequence.FLAIR)

@@ -173,7 +173,7 @@ class SliceMouse:
         if tool is not None and tool.wheel(view, event.position(), steps, keys):
             return
         if keys & _Key.ShiftModifier:
-            self._state.set_brush_mm(self._state.brush_mm + steps)
+            self._state.set_tool_mm(self._state.tool_mm + steps)
             return
         view.position.step(view.plane, steps)
         if tool is not None:

@@ -269,7 +269,7 @@ class SliceView(QWidget):
         if not self.position.is_linked:
             marks.append("not linked")
         if not state.case.is_aligned(self.sequence):
-            marks.append("own grid, resampled for display")
+            marks.append("own grid")
         return Captions(
             self.sequence.value,
             where,

@@ -25,7 +25,7 @@ from brainseg_desktop.gui.views.plane import USUAL, Camera, Orientation, Plane
 MIN_BRUSH_MM, MAX_BRUSH_MM = 1.0, 80.0
 MIN_ZOOM, MAX_ZOOM = 0.3, 40.0
 # A fitted head leaves so much room for what is written around it.
-_MARGIN = 1.12
+_MARGIN = 1.18
 
 
 class Mode(Enum):
@@ -104,6 +104,7 @@ class ViewState(QObject):
         self.windows: dict[Sequence, tuple[float, float]] = {}
         self.mode = Mode.CROSSHAIR
         self.brush_mm = 8.0
+        self.eraser_mm = 8.0
         self.ball = False
         self.constraints = Constraints()
         self.tissue = Tissue.NECROSIS
@@ -325,6 +326,19 @@ class ViewState(QObject):
     def set_brush_mm(self, diameter: float) -> None:
         self.brush_mm = min(max(MIN_BRUSH_MM, diameter), MAX_BRUSH_MM)
         self.tool_changed.emit()
+
+    @property
+    def tool_mm(self) -> float:
+        """Diameter of the present tool: the eraser has its own."""
+        return self.eraser_mm if self.mode is Mode.ERASER else self.brush_mm
+
+    def set_tool_mm(self, diameter: float) -> None:
+        """Change the diameter of the present tool."""
+        if self.mode is Mode.ERASER:
+            self.eraser_mm = min(max(MIN_BRUSH_MM, diameter), MAX_BRUSH_MM)
+            self.tool_changed.emit()
+        else:
+            self.set_brush_mm(diameter)
 
     def set_ball(self, on: bool) -> None:
         self.ball = on

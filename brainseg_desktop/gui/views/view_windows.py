@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from PySide6.QtCore import QByteArray, QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
@@ -56,6 +58,8 @@ class ViewWindows(QObject):
         """
         dock = ViewWindow(self._viewer.make_panel(shown), self._window)
         self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        taken = {w.objectName() for w in self._open}
+        dock.setObjectName(next(n for i in count(1) if (n := f"view {i}") not in taken))
         dock.setFloating(True)
         dock.resize(620, 640)
         if geometry:

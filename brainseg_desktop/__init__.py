@@ -1,3 +1,3 @@
 """BrainSeg Desktop: segment, correct and measure brain tumour masks. Research use only."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

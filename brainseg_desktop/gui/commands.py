@@ -102,8 +102,8 @@ class Commands:
             "view_menu": viewer.request_menu,
             "undo": self._undo,
             "redo": self._redo,
-            "smaller": lambda: state.set_brush_mm(state.brush_mm - 1),
-            "larger": lambda: state.set_brush_mm(state.brush_mm + 1),
+            "smaller": lambda: state.set_tool_mm(state.tool_mm - 1),
+            "larger": lambda: state.set_tool_mm(state.tool_mm + 1),
             "ball": state.set_ball,
             "keep_others": state.set_keep_others,
             "previous_label": lambda: self._step_label(-1),
@@ -244,6 +244,7 @@ class Commands:
         theme = THEMES[self._window.settings.theme]
         apply_theme(app, theme)
         set_icons(self._window.actions_by_name, theme)
+        self._window.following.follow_layout()
 
 
 def _tip(spec: ActionSpec) -> str:

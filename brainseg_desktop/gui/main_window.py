@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QLabel,
     QMainWindow,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -44,7 +43,7 @@ from brainseg_desktop.gui.panels.doubt_panel import DoubtPanel
 from brainseg_desktop.gui.panels.empty_view import EmptyView
 from brainseg_desktop.gui.panels.jobs_panel import JobBar
 from brainseg_desktop.gui.panels.labels_panel import LabelsPanel, MasksPanel
-from brainseg_desktop.gui.panels.parts import MessageBar, faint
+from brainseg_desktop.gui.panels.parts import Column, MessageBar
 from brainseg_desktop.gui.panels.readout import readout
 from brainseg_desktop.gui.panels.tools_panel import ToolsPanel
 from brainseg_desktop.gui.panels.window_panel import WindowPanel
@@ -156,8 +155,8 @@ class MainWindow(QMainWindow):
             self.measurements,
         )
         self._looking = (self.windowing, self.display)
-        reading = self._dock("Reading", self._column(*self._reading), right, 310)
-        looking = self._dock("Display", self._column(*self._looking), right, 310)
+        reading = self._dock("Reading", Column(*self._reading), right, 310)
+        looking = self._dock("Display", Column(*self._looking), right, 310)
         for dock in (reading, looking):
             # Its tab says what it is.
             dock.setTitleBarWidget(QWidget())
@@ -171,29 +170,11 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self.job_bar)
         self.statusBar().addPermanentWidget(self._saved)
 
-    @staticmethod
-    def _column(*parts: QWidget) -> QScrollArea:
-        """Sections one below the other, scrolled where the window is low."""
-        inside = QWidget()
-        sections = QVBoxLayout(inside)
-        sections.setContentsMargins(10, 8, 10, 8)
-        sections.setSpacing(12)
-        for part in parts:
-            sections.addWidget(part)
-        sections.addStretch(1)
-        sections.addWidget(faint("For research use only."))
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        return scroll
-
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, width: int) -> QDockWidget:
         dock = QDockWidget(title)
         dock.setObjectName(title)
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        widget.setMinimumWidth(width)
+        widget.setMinimumWidth(max(width, widget.minimumWidth()))
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
         return dock

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 def heading(text: str) -> QLabel:
@@ -81,6 +90,34 @@ class LabelledSlider(QWidget):
     def _moved(self, value: int) -> None:
         self._value.setText(self._text(value))
         self.changed.emit(value)
+
+
+class Column(QScrollArea):
+    """Sections one below the other, scrolled where the window is low, never cut at the side."""
+
+    def __init__(self, *sections: QWidget) -> None:
+        super().__init__()
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(10, 8, 10, 8)
+        column.setSpacing(12)
+        for section in sections:
+            column.addWidget(section)
+        column.addStretch(1)
+        column.addWidget(faint("For research use only."))
+        self.setWidget(inside)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        inside.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        inside = self.widget()
+        if event.type() is QEvent.Type.LayoutRequest and inside is not None and watched is inside:
+            needed = inside.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+            if needed > self.minimumWidth():
+                self.setMinimumWidth(needed)
+        return super().eventFilter(watched, event)
 
 
 class MessageBar(QFrame):

@@ -11,6 +11,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
@@ -142,3 +143,14 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise write_error(error, path) from error
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a broken file so that nothing in it is lost; its new name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.stem}-broken-{stamp}{path.suffix}")
+    try:
+        path.replace(aside)
+    except OSError:
+        return path
+    return aside

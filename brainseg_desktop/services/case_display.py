@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,7 +21,7 @@ import msgspec
 from brainseg_desktop.core.case import Case
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.io.atomic import write_bytes, write_error
+from brainseg_desktop.io.atomic import set_aside, write_bytes, write_error
 from brainseg_desktop.services.paths import state_dir
 
 VERSION = 1
@@ -134,7 +133,7 @@ def load_display(case: Case) -> CaseDisplay | None:
         if not all(map(_is_window, display.windows.values())):
             raise msgspec.ValidationError("a window without width")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UserError("display_broken", path=_set_aside(path), reason=str(error)) from error
+        raise UserError("display_broken", path=set_aside(path), reason=str(error)) from error
     # The files used last are kept when there are too many.
     with suppress(OSError):
         os.utime(path)
@@ -241,14 +240,3 @@ def _remove_oldest(folder: Path) -> None:
 
 def _is_window(window: Window) -> bool:
     return all(map(math.isfinite, window)) and window[1] > window[0]
-
-
-def _set_aside(path: Path) -> Path:
-    """Rename a broken file so that nothing in it is lost; its new name."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"{path.stem}-broken-{stamp}{path.suffix}")
-    try:
-        path.replace(aside)
-    except OSError:
-        return path
-    return aside

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.io.atomic import write_bytes, write_error
+from brainseg_desktop.io.atomic import set_aside, write_bytes, write_error
 from brainseg_desktop.services.case_display import WindowPreset
 from brainseg_desktop.services.paths import config_dir
 
@@ -117,7 +116,7 @@ def load_settings() -> Loaded:
         if settings.version > VERSION:
             raise msgspec.ValidationError(f"written by a newer version ({settings.version})")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Loaded(Settings(), UserError("settings_broken", path=_set_aside(path), reason=str(error)))
+        return Loaded(Settings(), UserError("settings_broken", path=set_aside(path), reason=str(error)))
     return Loaded(settings)
 
 
@@ -147,14 +146,3 @@ def with_recent(settings: Settings, case: str) -> Settings:
     """
     others = tuple(c for c in settings.recent_cases if c != case)
     return msgspec.structs.replace(settings, recent_cases=(case, *others)[:MAX_RECENT])
-
-
-def _set_aside(path: Path) -> Path:
-    """Rename a broken file so that nothing in it is lost; its new name."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"{path.stem}-broken-{stamp}{path.suffix}")
-    try:
-        path.replace(aside)
-    except OSError:
-        return path
-    return aside

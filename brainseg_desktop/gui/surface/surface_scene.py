@@ -205,7 +205,8 @@ class Scene:
             for _, vertices, faces in self._buffers.values():
                 vertices.destroy()
                 faces.destroy()
-            self._program.removeAllShaders()
+            if isValid(self._program):
+                self._program.removeAllShaders()
             self._frame = None
             self._context.doneCurrent()
         self._buffers.clear()

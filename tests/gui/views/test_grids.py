@@ -129,7 +129,7 @@ def test_the_view_says_so(shown: MainWindow) -> None:
     for sequence in Sequence:
         pixels = levels(view_of(shown, sequence, Plane.AXIAL).grab().toImage()).astype(int)
         marked[sequence] = int((np.abs(pixels - [255, 165, 60]).sum(axis=-1) < 30).sum())
-    assert marked[Sequence.T2] > 50
+    assert marked[Sequence.T2] > 10
     assert marked[Sequence.FLAIR] == marked[Sequence.T1] == 0
 
 

@@ -8,7 +8,7 @@ go through.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,8 @@ class DoubtfulRegion:
     voxels : int
     tissue : Tissue or None
         What most of it is drawn as (background: not drawn); None if no labels were given.
+    mask : array of bool of ``box.shape``, or None
+        Its voxels; None where a region was made without them.
     """
 
     centre: tuple[int, int, int]
@@ -65,6 +67,7 @@ class DoubtfulRegion:
     mean_bits: float
     voxels: int
     tissue: Tissue | None = None
+    mask: Mask | None = field(default=None, compare=False, repr=False)
 
     @property
     def doubt(self) -> float:
@@ -136,6 +139,8 @@ def doubtful_regions(
         where = tuple(points.T)
         middle = points[int(np.argmax(dense[where]))] + outer.start
         low, high = points.min(axis=0) + outer.start, points.max(axis=0) + outer.start + 1
+        mask = np.zeros(high - low, dtype=bool)
+        mask[tuple((points + outer.start - low).T)] = True
         found.append(
             DoubtfulRegion(
                 (int(middle[0]), int(middle[1]), int(middle[2])),
@@ -144,6 +149,7 @@ def doubtful_regions(
                 float(bits[where].mean(dtype=np.float64)),
                 len(points),
                 None if labels is None else _most_common(labels[outer.slices][where]),
+                mask,
             )
         )
     found.sort(key=lambda region: (-region.doubt, region.centre))

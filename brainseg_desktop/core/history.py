@@ -6,156 +6,21 @@ about 130 kB). The stack is bounded in bytes, not in steps, and never drops the 
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainseg_desktop.core.events import Event
 from brainseg_desktop.core.geometry import Box
+from brainseg_desktop.core.label_map import EditCommand, LabelMap, Stroke
+
+__all__ = ["DEFAULT_BUDGET_BYTES", "EditCommand", "History", "LabelMap", "Stroke"]
 
 DEFAULT_BUDGET_BYTES = 256 * 1024 * 1024
-_COMPRESSION_LEVEL = 1
-
-
-@dataclass(frozen=True, slots=True)
-class EditCommand:
-    """One undoable step: the same box before and after, zlib-compressed uint8 in C order."""
-
-    name: str
-    box: Box
-    before: bytes = field(repr=False)
-    after: bytes = field(repr=False)
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.before) + len(self.after)
-
-    def values(self, *, after: bool) -> NDArray[np.uint8]:
-        """The box's tissues, of shape ``box.shape``."""
-        raw = zlib.decompress(self.after if after else self.before)
-        return np.frombuffer(raw, dtype=np.uint8).reshape(self.box.shape)
-
-
-class LabelMap:
-    """Tissues of every voxel of a grid, read-only from outside.
-
-    Parameters
-    ----------
-    array : (X, Y, Z) array of uint8
-        `Tissue` values in canonical order; copied.
-    """
-
-    def __init__(self, array: NDArray[np.uint8]) -> None:
-        if array.ndim != 3:
-            raise ValueError("a label map has three axes")
-        self._array: NDArray[np.uint8] = np.array(array, dtype=np.uint8, order="C", copy=True)
-        self._view = self._array.view()
-        self._view.flags.writeable = False
-
-    @property
-    def array(self) -> NDArray[np.uint8]:
-        """The labels, (X, Y, Z), read-only; always the present state, not a copy."""
-        return self._view
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        n = self._array.shape
-        return (n[0], n[1], n[2])
-
-    def _write(self, box: Box, values: NDArray[np.uint8]) -> None:
-        self._array[box.slices] = values
-
-
-class Stroke:
-    """An edit in progress; made by `History.edit` only."""
-
-    def __init__(self, label_map: LabelMap, changed: Event[Box]) -> None:
-        self._map = label_map
-        self._changed = changed
-        self._atoms: list[tuple[Box, NDArray[np.uint8]]] = []
-        self.open = True
-
-    @property
-    def labels(self) -> NDArray[np.uint8]:
-        """The present labels, read-only."""
-        return self._map.array
-
-    def paint(self, box: Box, mask: NDArray[np.bool_], value: int) -> int:
-        """Set the true voxels of `mask` to `value`.
-
-        Parameters
-        ----------
-        box : Box
-            Inside the array.
-        mask : array of bool
-            Of shape ``box.shape``.
-        value : int
-            A `Tissue`.
-
-        Returns
-        -------
-        int
-            Number of voxels that changed.
-        """
-        old = self._map.array[box.slices]
-        new = np.where(mask, np.uint8(value), old)
-        return self.replace(box, new)
-
-    def replace(self, box: Box, values: NDArray[np.uint8]) -> int:
-        """Set a whole box to `values` (of shape ``box.shape``); returns the number of voxels that changed."""
-        if not self.open:
-            raise RuntimeError("this edit has ended")
-        if values.shape != box.shape or box.clipped(self._map.shape) != box:
-            raise ValueError(f"{values.shape} does not fit {box} in {self._map.shape}")
-        old = self._map.array[box.slices]
-        different = old != values
-        count = int(np.count_nonzero(different))
-        if count:
-            tight = Box.of(different)
-            start = (
-                box.start[0] + tight.start[0],
-                box.start[1] + tight.start[1],
-                box.start[2] + tight.start[2],
-            )
-            stop = (start[0] + tight.shape[0], start[1] + tight.shape[1], start[2] + tight.shape[2])
-            inner = Box(start, stop)
-            self._atoms.append((inner, self._map.array[inner.slices].copy()))
-            self._map._write(inner, values[tight.slices])
-            self._changed.emit(inner)
-        return count
-
-    def _roll_back(self) -> None:
-        for box, old in reversed(self._atoms):
-            self._map._write(box, old)
-            self._changed.emit(box)
-        self._atoms.clear()
-
-    def _command(self, name: str) -> EditCommand | None:
-        """Join the atoms into one command; None if nothing differs in the end."""
-        if not self._atoms:
-            return None
-        box = self._atoms[0][0]
-        for other, _ in self._atoms[1:]:
-            box = box.union(other)
-        after = self._map.array[box.slices].copy()
-        before = after.copy()
-        for part, old in reversed(self._atoms):
-            inner = tuple(
-                slice(a - b, c - b) for a, c, b in zip(part.start, part.stop, box.start, strict=True)
-            )
-            before[inner] = old
-        if np.array_equal(before, after):
-            return None
-        return EditCommand(
-            name,
-            box,
-            zlib.compress(before.tobytes(), _COMPRESSION_LEVEL),
-            zlib.compress(after.tobytes(), _COMPRESSION_LEVEL),
-        )
 
 
 class History:
@@ -166,26 +31,46 @@ class History:
     label_map : LabelMap
     budget_bytes : int
         Compressed size that undo and redo together may take; the oldest steps go first, the newest stays.
+    clock : callable
+        Seconds since 1970 UTC.
 
     Attributes
     ----------
     changed : Event[Box]
-        Voxels in the box have (perhaps) changed: redraw. Emitted during a stroke too.
+        Voxels in the box have (perhaps) changed: redraw. Emitted during a stroke too, and once for a jump.
     committed, undone, redone : Event[EditCommand]
         A step was made, taken back, made again: journal it.
+    jumped : Event[int]
+        `go_to` has ended, after so many steps; each of them was told as undone or redone.
+    time_ms : int
+        When the last step was made, taken back or made again, in ms since 1970 UTC.
+    dropped : int
+        How many of the oldest steps were forgotten for want of room.
     """
 
-    def __init__(self, label_map: LabelMap, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
+    def __init__(
+        self,
+        label_map: LabelMap,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.label_map = label_map
         self.budget_bytes = budget_bytes
+        self.clock = clock
         self.changed: Event[Box] = Event()
         self.committed: Event[EditCommand] = Event()
         self.undone: Event[EditCommand] = Event()
         self.redone: Event[EditCommand] = Event()
+        self.jumped: Event[int] = Event()
+        self.time_ms = 0
+        self.dropped = 0
         self._undo: list[EditCommand] = []
         self._redo: list[EditCommand] = []
         self._bytes = 0
         self._stroke: Stroke | None = None
+        self._jumping = False
+        self._numbers = 0
+        self._floor = 0
 
     @contextmanager
     def edit(self, name: str) -> Iterator[Stroke]:
@@ -205,7 +90,7 @@ class History:
         """Open a stroke that `commit` or `cancel` will end."""
         if self._stroke is not None:
             raise RuntimeError("another edit is open")
-        self._stroke = Stroke(self.label_map, self.changed)
+        self._stroke = Stroke(self.label_map, self.changed, self._now())
         return self._stroke
 
     @property
@@ -217,7 +102,9 @@ class History:
         stroke = self._end()
         command = stroke._command(name)
         if command is not None:
-            self._push(command)
+            self.time_ms = self._now()
+            command = self._push(replace(command, time_ms=self.time_ms))
+            self._trim()
             self.committed.emit(command)
         return command
 
@@ -232,30 +119,98 @@ class History:
         stroke.open = False
         return stroke
 
-    def apply(self, command: EditCommand) -> None:
-        """Make a step that is known already (recovery from a journal); tells views, not the journal."""
+    def apply(self, command: EditCommand, keep: int = 1) -> None:
+        """Make a step that is known already (recovery from a journal); tells views, not the journal.
+
+        Parameters
+        ----------
+        command : EditCommand
+        keep : int
+            How many of the newest steps stay, whatever their size.
+        """
         self._write(command, after=True)
         self._push(command)
+        self._trim(keep)
+
+    def adopt(self, other: History) -> None:
+        """Take over the steps of another history whose labels are equal to these, voxel for voxel.
+
+        Raises
+        ------
+        ValueError
+            If the labels differ: the steps would not fit.
+        """
+        if not np.array_equal(self.label_map.array, other.label_map.array):
+            raise ValueError("the labels differ")
+        self._undo, self._redo = list(other._undo), list(other._redo)
+        self._bytes, self.dropped, self.time_ms = other._bytes, other.dropped, other.time_ms
+        self._numbers, self._floor = other._numbers, other._floor
+        self._trim()
 
     def undo(self) -> EditCommand | None:
         """Take back the newest step; None if there is none or a stroke is open."""
-        if not self._undo or self._stroke is not None:
-            return None
-        command = self._undo.pop()
-        self._redo.append(command)
-        self._write(command, after=False)
-        self.undone.emit(command)
-        return command
+        return self._step(back=True) if self._undo and self._stroke is None else None
 
     def redo(self) -> EditCommand | None:
         """Make the newest step taken back again; None if there is none or a stroke is open."""
-        if not self._redo or self._stroke is not None:
-            return None
-        command = self._redo.pop()
-        self._undo.append(command)
-        self._write(command, after=True)
-        self.redone.emit(command)
-        return command
+        return self._step(back=False) if self._redo and self._stroke is None else None
+
+    def go_to(self, depth: int) -> int:
+        """Take back steps, or make them again, until so many of `steps` stand; views are told once.
+
+        Parameters
+        ----------
+        depth : int
+            0: all are taken back. Beyond the last one all stand.
+
+        Returns
+        -------
+        int
+            How many steps were gone; 0 also while a stroke is open.
+        """
+        depth = min(max(0, depth), len(self._undo) + len(self._redo))
+        if self._stroke is not None or depth == len(self._undo):
+            return 0
+        box, gone = Box((0, 0, 0), (0, 0, 0)), 0
+        self._jumping = True
+        try:
+            while len(self._undo) != depth:
+                box = box.union(self._step(back=len(self._undo) > depth).box)
+                gone += 1
+        finally:
+            # Also after a failure half-way: views and journal must show what is.
+            self._jumping = False
+            if gone:
+                self.changed.emit(box)
+                self.jumped.emit(gone)
+        return gone
+
+    @property
+    def is_jumping(self) -> bool:
+        """Whether the step just told is one of several, and `jumped` will follow."""
+        return self._jumping
+
+    @property
+    def steps(self) -> tuple[EditCommand, ...]:
+        """The steps kept, oldest first: `depth` of them stand, the others can be made again."""
+        return (*self._undo, *reversed(self._redo))
+
+    @property
+    def depth(self) -> int:
+        """How many of `steps` stand."""
+        return len(self._undo)
+
+    @property
+    def present(self) -> int:
+        """Number of the step that the labels show, 0 before the first: equal numbers, equal labels."""
+        return self._undo[-1].number if self._undo else self._floor
+
+    def base(self) -> NDArray[np.uint8]:
+        """The labels before the first of `steps`: a new (X, Y, Z) array."""
+        labels = np.array(self.label_map.array)
+        for command in reversed(self._undo):
+            labels[command.box.slices] = command.values(after=False)
+        return labels
 
     @property
     def undo_names(self) -> tuple[str, ...]:
@@ -272,14 +227,36 @@ class History:
         """Compressed size of all steps kept."""
         return self._bytes
 
+    def _step(self, *, back: bool) -> EditCommand:
+        source, target = (self._undo, self._redo) if back else (self._redo, self._undo)
+        command = source[-1]
+        # Only when the voxels are written: what fails here leaves the step where it was.
+        self._write(command, after=not back)
+        target.append(source.pop())
+        self.time_ms = self._now()
+        (self.undone if back else self.redone).emit(command)
+        return command
+
     def _write(self, command: EditCommand, *, after: bool) -> None:
         self.label_map._write(command.box, command.values(after=after))
-        self.changed.emit(command.box)
+        if not self._jumping:
+            self.changed.emit(command.box)
 
-    def _push(self, command: EditCommand) -> None:
+    def _push(self, command: EditCommand) -> EditCommand:
         self._bytes -= sum(c.size_bytes for c in self._redo)
         self._redo.clear()
+        self._numbers += 1
+        command = replace(command, number=self._numbers)
         self._undo.append(command)
         self._bytes += command.size_bytes
-        while self._bytes > self.budget_bytes and len(self._undo) > 1:
-            self._bytes -= self._undo.pop(0).size_bytes
+        return command
+
+    def _trim(self, keep: int = 1) -> None:
+        while self._bytes > self.budget_bytes and len(self._undo) > keep:
+            oldest = self._undo.pop(0)
+            self._bytes -= oldest.size_bytes
+            self._floor = oldest.number
+            self.dropped += 1
+
+    def _now(self) -> int:
+        return round(self.clock() * 1000)

@@ -3,6 +3,9 @@
 A magic word, then frames of length (4 bytes), CRC-32 (4 bytes) and payload; the first byte of a payload
 tells its kind. The first frames hold what the rating is and the labels it started from; then one frame a
 stroke, undo or redo. What follows a frame that does not check is ignored.
+
+Format 2 adds the times of steps, undo and redo, the digest of the labels that were exported, and a frame of
+totals for the audit. Journals of format 1 are read as they are; their times are not known.
 """
 
 from __future__ import annotations
@@ -18,13 +21,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from brainseg_desktop.core.audit import Totals
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Box
 
 SUFFIX = ".journal"
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"BSDJ\x01\r\n\0"
-HEADER, BASE, ABOUT, EDIT, UNDO, REDO, SAVED = b"HBAEURS"
+HEADER, BASE, ABOUT, EDIT, UNDO, REDO, SAVED, TOTALS = b"HBAEURST"
+_TIME_BYTES = 8
 
 
 class ImageEntry(msgspec.Struct, frozen=True):
@@ -57,15 +62,28 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Edit(msgspec.Struct, frozen=True, array_like=True):
-    """A stroke: name, box, and the resulting values of the box (zlib, uint8, C order)."""
+    """A stroke: name, box, the resulting values of the box (zlib, uint8, C order), and when it was drawn.
+
+    The times are ms since 1970 UTC, 0 if not known.
+    """
 
     name: str
     start: tuple[int, int, int]
     stop: tuple[int, int, int]
     after: bytes
+    begun_ms: int = 0
+    time_ms: int = 0
 
 
-Step = Edit | int
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An undo or a redo (`kind`), and when, in ms since 1970 UTC; 0 if not known."""
+
+    kind: int
+    time_ms: int = 0
+
+
+Step = Edit | Turn | Totals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +97,13 @@ class JournalContent:
     base : (X, Y, Z) array of uint8
         Tissues before the first step.
     steps : tuple
-        Edits, and the kinds of undo and redo frames, in order.
+        Edits, undo and redo, and totals for the audit, in order.
     length : int
         Bytes that check; what follows is torn.
     unsaved : bool
         Whether there are steps after the last successful export.
+    exported : str
+        `digest_of` the labels that were exported last; empty if never, or if steps came after it.
     """
 
     header: Header
@@ -92,6 +112,7 @@ class JournalContent:
     steps: tuple[Step, ...]
     length: int
     unsaved: bool
+    exported: str = ""
 
     @property
     def strokes(self) -> int:
@@ -103,6 +124,22 @@ def frame(kind: int, payload: bytes) -> bytes:
     """One frame, ready to be appended."""
     body = bytes([kind]) + payload
     return len(body).to_bytes(4, "little") + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def digest_of(labels: NDArray[np.uint8]) -> str:
+    """A name for labels: equal names, equal voxels."""
+    return hashlib.blake2b(np.ascontiguousarray(labels).data, digest_size=16).hexdigest()
+
+
+def digest_of_images(header: Header) -> str:
+    """A name for the images that a journal was drawn on, whatever their order and place."""
+    text = "\n".join(sorted(f"{image.sequence} {image.sha256}" for image in header.images))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def pack_time(time_ms: int) -> bytes:
+    """The payload of an undo or redo frame."""
+    return time_ms.to_bytes(_TIME_BYTES, "little")
 
 
 def read_journal(path: Path) -> JournalContent:
@@ -126,13 +163,13 @@ def read_journal(path: Path) -> JournalContent:
         about_frame = next(frames, None)
         about = msgspec.json.decode(_expect(about_frame, ABOUT), type=About)
         length = about_frame[2] if about_frame is not None else 0
-        if header.format != FORMAT or hashlib.sha256(base).hexdigest() != header.base_sha256:
+        if not 1 <= header.format <= FORMAT or hashlib.sha256(base).hexdigest() != header.base_sha256:
             raise ValueError("another format, or other labels")
         labels = np.frombuffer(base, dtype=np.uint8).reshape(header.shape)
     except (msgspec.DecodeError, zlib.error, ValueError) as error:
         raise UserError("journal_damaged", path=path) from error
     steps: list[Step] = []
-    unsaved = False
+    unsaved, exported = False, ""
     for kind, payload, end in frames:
         try:
             if kind == EDIT:
@@ -140,17 +177,24 @@ def read_journal(path: Path) -> JournalContent:
                 _check(edit, header.shape)
                 steps.append(edit)
             elif kind in (UNDO, REDO):
-                steps.append(kind)
+                steps.append(Turn(kind, int.from_bytes(payload[:_TIME_BYTES], "little")))
+            elif kind == TOTALS:
+                totals = msgspec.msgpack.decode(payload, type=Totals)
+                if totals.given is not None and totals.given.array().shape != header.shape:
+                    raise ValueError("labels of another shape")
+                steps.append(totals)
             elif kind == ABOUT:
                 about = msgspec.json.decode(payload, type=About)
             elif kind != SAVED:
                 break
         except (msgspec.DecodeError, zlib.error, ValueError):
             break
-        if kind != ABOUT:
-            unsaved = kind != SAVED
+        if kind in (EDIT, UNDO, REDO):
+            unsaved, exported = True, ""
+        elif kind == SAVED:
+            unsaved, exported = False, payload.decode("ascii", "replace")
         length = end
-    return JournalContent(header, about, labels, tuple(steps), length, unsaved)
+    return JournalContent(header, about, labels, tuple(steps), length, unsaved, exported)
 
 
 def _frames(raw: bytes) -> Iterator[tuple[int, bytes, int]]:

@@ -6,7 +6,7 @@ A file that is not what it should be never takes the old one's name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,6 +52,7 @@ def export_rating(
     *,
     scheme: LabelScheme | None = None,
     like: Source | None = None,
+    audit: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write a mask and its sidecar, both or neither, and compare them with what was meant.
 
@@ -89,6 +90,8 @@ def export_rating(
     _refuse_inputs(case, rating, (*contents, sidecar))
     digest = hashlib.sha256(b"".join(contents.values())).hexdigest()
     about = _sidecar(case, rating, chosen, labels, source, destination.name, digest)
+    if audit is not None:
+        about["audit"] = dict(audit)
     _make_folder(folder)
     with atomic.staged(folder) as stage:
         written = [stage.add(target, content) for target, content in contents.items()]

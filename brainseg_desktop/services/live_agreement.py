@@ -49,7 +49,8 @@ class LiveAgreement:
             return
         old = self._codes[box.slices]
         new = joint_codes(self._reference[box.slices], self._edited[box.slices])
-        places = np.nonzero(new != old)
+        # Ten times as fast as `np.nonzero` in three dimensions.
+        places = np.unravel_index(np.flatnonzero(new != old), box.shape)
         if places[0].size == 0:
             return
         before, after = old[places], new[places]

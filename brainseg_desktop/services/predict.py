@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.labels import LabelScheme, Tissue
 from brainseg_desktop.core.volume import Sequence, Volume
-from brainseg_desktop.inference.card import ModelCard
+from brainseg_desktop.inference.card import ModelCard, Postprocess
 from brainseg_desktop.inference.registry import read_card
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.models import default_model_dir
@@ -157,5 +158,16 @@ def _origin(case: Case, found: Segmentation, card: ModelCard) -> dict[str, Any]:
         "sequences_off_grid": {s.value: reason for s, reason in case.off_grid.items()},
         "device": found.device,
         "seconds": found.seconds,
+        "postprocess": None if network is None else _cleaning(network.postprocess),
         "mean_uncertainty_bits": None if doubt is None else round(doubt, 4),
+    }
+
+
+def _cleaning(made: Postprocess) -> dict[str, Any]:
+    """How the network's probabilities became labels, for whoever moves a threshold later."""
+    return {
+        "thresholds": dict(made.thresholds),
+        "speck_share": made.speck_share,
+        "speck_voxels": made.speck_voxels if math.isfinite(made.speck_voxels) else None,
+        "fill_holes": made.fill_holes,
     }

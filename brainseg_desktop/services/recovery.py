@@ -1,4 +1,8 @@
-"""Recovery: what a crash left behind is found, offered, and brought back with its undo steps."""
+"""Recovery: what a crash left behind is found, offered, and brought back with its undo steps.
+
+The journal of a mask whose steps are all exported is kept too, for some time: whoever opens the exported file
+again finds its undo steps. Nobody is asked about those; they are found by images and labels.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,49 @@ import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from brainseg_desktop import __version__
+from brainseg_desktop.core.audit import Tally
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.core.history import LabelMap
+from brainseg_desktop.core.history import History, LabelMap
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io.atomic import write_error
-from brainseg_desktop.io.journal import Journal, replay
+from brainseg_desktop.io.journal import (
+    Journal,
+    exported_folder,
+    exported_path,
+    move_to_exported,
+)
 from brainseg_desktop.io.journal_format import (
     SUFFIX,
     About,
     Header,
     ImageEntry,
     JournalContent,
+    digest_of,
+    digest_of_images,
     read_journal,
 )
+from brainseg_desktop.io.journal_replay import replay
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
 from brainseg_desktop.io.locking import lock
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.audit import first_totals
 
 _log = logging.getLogger(__name__)
+
+# Journals of exported masks: so many, so large in all, so old at most; one is read only if it is not too
+# large to be replayed while the reader waits.
+KEPT_FILES = 200
+KEPT_BYTES = 512 * 1024 * 1024
+KEPT_AGE = timedelta(days=180)
+READ_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +83,57 @@ class Recoverable:
 def start_journal(case: Case, rating: Rating, state_dir: Path) -> Journal:
     """Journal a rating from its present labels on; the file appears with the first step.
 
-    A folder that cannot be written is told by `Journal.failed` at the first step.
+    If the rating was read from a file that was exported here, its journal goes on, and its steps of then can
+    be taken back. A folder that cannot be written is told by `Journal.failed` at the first step.
     """
-    header = Header(
+    header = _header(case, rating)
+    folder = _folder(state_dir)
+    # No name of a case in a file's name: the folder may be listed in a bug report.
+    path = folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(6)}{SUFFIX}"
+    journal = _go_on(header, rating, path)
+    if journal is None:
+        totals = first_totals(rating)
+        journal = Journal.start(path, header, lambda: _about(rating), rating.label_map.array, totals)
+    journal.attach(rating.history)
+    return journal
+
+
+def _go_on(header: Header, rating: Rating, path: Path) -> Journal | None:
+    """The journal that ended with the export of these labels, moved to `path`, its steps in the rating."""
+    if rating.source is None or rating.history.steps:
+        return None
+    kept = exported_folder(path.parent)
+    if not any(kept.glob(f"{digest_of_images(header)}-*{SUFFIX}")):
+        return None  # the labels' digest takes some time
+    found = exported_path(path.parent, header, digest_of(rating.label_map.array))
+    try:
+        if found.stat().st_size > READ_BYTES:
+            return None
+        content = read_journal(found)
+        # With images in another place now, unsaved steps of this journal would not be found at their opening.
+        same_place = content.header.images == header.images and content.header.shape == header.shape
+        if not same_place or content.about.rater != rating.rater or content.unsaved:
+            return None
+        history, tally = History(LabelMap(content.base)), Tally()
+        replay(content, history, tally)
+        if not np.array_equal(history.label_map.array, rating.label_map.array):
+            return None
+        found.replace(path)
+        # Unsaved steps are looked for under this name from now on.
+        journal = Journal.resume(path, content, lambda: _about(rating))
+    except FileNotFoundError:
+        return None
+    except (OSError, UserError) as error:
+        _log.warning("steps of an exported mask not brought back: %s", getattr(error, "code", "disk"))
+        return None
+    rating.history.adopt(history)
+    journal.tally = tally
+    return journal
+
+
+def _header(case: Case, rating: Rating) -> Header:
+    """What a new journal says of its images."""
+    return Header(
         case=case.name,
         images=tuple(
             ImageEntry(s.value, str(_absolute(v.source.path)), v.source.sha256)
@@ -75,18 +145,13 @@ def start_journal(case: Case, rating: Rating, state_dir: Path) -> Journal:
         program_version=__version__,
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    # No name of a case in a file's name: the folder may be listed in a bug report.
-    path = _folder(state_dir) / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(6)}{SUFFIX}"
-    journal = Journal.start(path, header, lambda: _about(rating), rating.label_map.array)
-    journal.attach(rating.history)
-    return journal
 
 
 def pending(state_dir: Path) -> list[Recoverable]:
     """Unsaved work of programs that have ended, newest first.
 
-    Journals of running programs are left out; those whose steps are all exported are removed. A damaged one
-    stays where it is, for a closer look.
+    Journals of running programs are left out; those whose steps are all exported are put away, for the next
+    opening of the mask. A damaged one stays where it is, for a closer look.
     """
     found = []
     for path in _folder(state_dir).glob(f"*{SUFFIX}"):
@@ -99,9 +164,13 @@ def pending(state_dir: Path) -> list[Recoverable]:
             continue
         if not content.unsaved:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                if content.exported:
+                    move_to_exported(path, content.header, content.exported)
+                else:
+                    path.unlink(missing_ok=True)
             continue
         found.append(_recoverable(path, content))
+    _forget_old(exported_folder(_folder(state_dir)))
     return sorted(found, key=lambda r: r.time, reverse=True)
 
 
@@ -159,7 +228,7 @@ def restore(found: Recoverable, case: Case) -> tuple[Rating, Journal]:
         details=about.details,
     )
     journal = Journal.resume(found.path, content, lambda: _about(rating))
-    replay(content, rating.history)
+    replay(content, rating.history, journal.tally)
     journal.attach(rating.history)
     return rating, journal
 
@@ -178,6 +247,18 @@ def discard(found: Recoverable) -> None:
         found.path.unlink(missing_ok=True)
     except OSError as error:
         raise write_error(error, found.path) from error
+
+
+def _forget_old(folder: Path) -> None:
+    """Delete journals of exported masks that are too many, too large in all or too old; the oldest first."""
+    with suppress(OSError):  # the folder of a running program: files may go at any moment
+        stats = [(path, path.stat()) for path in folder.glob(f"*{SUFFIX}")]
+        oldest = (datetime.now(UTC) - KEPT_AGE).timestamp()
+        size = 0
+        for rank, (path, stat) in enumerate(sorted(stats, key=lambda s: s[1].st_mtime, reverse=True)):
+            size += stat.st_size
+            if rank >= KEPT_FILES or size > KEPT_BYTES or stat.st_mtime < oldest:
+                path.unlink(missing_ok=True)
 
 
 def _folder(state_dir: Path) -> Path:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from brainseg_desktop.core.audit import START
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.events import Event
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.io.journal import Journal
+from brainseg_desktop.services.audit import Audit
 from brainseg_desktop.services.live_agreement import LiveAgreement
 from brainseg_desktop.services.opening import new_rating, unique_name
 from brainseg_desktop.services.recovery import Recoverable, restore, start_journal
@@ -59,6 +61,7 @@ class Session:
         self.journal_mended: Event[None] = Event()
         self._live: LiveAgreement | None = None
         self._journals: dict[int, Journal] = {}
+        self._audits: dict[int, Audit] = {}
 
     # Case -------------------------------------------------------------------------------------------
 
@@ -80,6 +83,7 @@ class Session:
         for journal in self._journals.values():
             _close(journal)
         self._journals.clear()
+        self._audits.clear()
         self.case = self.shown = self.reference = None
         self._live = None
         self.ratings_changed.emit(None)
@@ -96,6 +100,15 @@ class Session:
         if journal is not None:
             journal.checkpoint()
         self.history_changed.emit(None)
+
+    def audit(self, rating: Rating | None) -> Audit | None:
+        """What became of the labels this mask was started from; None for masks that are not the reader's."""
+        journal = self._journals.get(id(rating))
+        if rating is None or self.case is None or journal is None:
+            return None
+        if id(rating) not in self._audits:
+            self._audits[id(rating)] = Audit(self.case, rating, journal.tally)
+        return self._audits[id(rating)]
 
     # Ratings ----------------------------------------------------------------------------------------
 
@@ -144,10 +157,11 @@ class Session:
         untouched = not own.label_map.array.any() and not own.history.undo_names
         if untouched:
             own.scheme = source.scheme
-        with own.history.edit(f"Start from {source.rater}") as stroke:
-            stroke.replace(Box((0, 0, 0), own.label_map.shape), np.array(source.label_map.array))
         if source.details:
+            # Before the step: the journal writes with it what the mask is.
             own.details = {**own.details, "started_from": {"rater": source.rater, **source.details}}
+        with own.history.edit(f"{START}{source.rater}") as stroke:
+            stroke.replace(Box((0, 0, 0), own.label_map.shape), np.array(source.label_map.array))
         if self.reference is None and source.kind is not RaterKind.MODEL:
             self.reference = source
         self.show(own)
@@ -215,6 +229,7 @@ class Session:
     def _drop(self, rating: Rating) -> None:
         assert self.case is not None
         self.case.ratings.remove(rating)
+        self._audits.pop(id(rating), None)
         journal = self._journals.pop(id(rating), None)
         if journal is not None:
             _close(journal)
@@ -230,7 +245,8 @@ class Session:
             journal = start_journal(self.case, rating, self.state_dir)
         # After the journal, so that "unsaved" is true already when the window asks.
         for event in (history.committed, history.undone, history.redone):
-            event.connect(lambda _: self.history_changed.emit(None))
+            event.connect(lambda _: None if history.is_jumping else self.history_changed.emit(None))
+        history.jumped.connect(lambda _: self.history_changed.emit(None))
         journal.failed.connect(self.journal_failed.emit)
         journal.mended.connect(self.journal_mended.emit)
         self._journals[id(rating)] = journal

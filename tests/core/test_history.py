@@ -19,7 +19,9 @@ dabs = st.tuples(boxes, st.integers(0, 6), st.integers(0, 2**16))
 strokes = st.lists(dabs, min_size=0, max_size=3)
 steps = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from(["edit", "fail", "cancel"]), strokes), st.sampled_from(["undo", "redo"])
+        st.tuples(st.sampled_from(["edit", "fail", "cancel"]), strokes),
+        st.sampled_from(["undo", "redo"]),
+        st.integers(-1, 21),
     ),
     max_size=20,
 )
@@ -43,7 +45,7 @@ def draw(stroke, plain, dab):
 
 
 @given(steps)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=400)
 def test_any_sequence_equals_a_list_of_arrays(actions):
     history = new_history()
     seen = history.label_map.array.copy()
@@ -58,9 +60,22 @@ def test_any_sequence_equals_a_list_of_arrays(actions):
     history.redone.connect(lambda c: told.append(("redone", c.name)))
     past, future, expected = [history.label_map.array.copy()], [], []
     names, undone = [], []
+    numbered = {}
     for number, action in enumerate(actions):
         name = f"step {number}"
-        if action == "undo":
+        if isinstance(action, int):
+            target = min(max(0, action), len(names) + len(undone))
+            gone = history.go_to(action)
+            assert gone == abs(target - len(names))
+            while len(names) > target:
+                future.append(past.pop())
+                undone.append(names.pop())
+                expected.append(("undone", undone[-1]))
+            while len(names) < target:
+                past.append(future.pop())
+                names.append(undone.pop())
+                expected.append(("redone", names[-1]))
+        elif action == "undo":
             command = history.undo()
             assert (command is None) == (len(past) == 1)
             if command is not None:
@@ -98,11 +113,17 @@ def test_any_sequence_equals_a_list_of_arrays(actions):
                     draw(stroke, plain, dab)
                 assert history.undo() is None
                 assert history.redo() is None
+                assert history.go_to(0) == 0
                 history.cancel()
         np.testing.assert_array_equal(history.label_map.array, past[-1])
         np.testing.assert_array_equal(seen, past[-1])
         assert history.undo_names == tuple(reversed(names))
         assert history.redo_names == tuple(reversed(undone))
+        assert tuple(c.name for c in history.steps) == (*names, *reversed(undone))
+        assert history.depth == len(names)
+        np.testing.assert_array_equal(history.base(), past[0])
+        # One number, one state: what was seen under it before is what it shows now.
+        np.testing.assert_array_equal(numbered.setdefault(history.present, past[-1]), past[-1])
         assert not history.is_editing
     assert told == expected
 
@@ -226,3 +247,95 @@ def test_apply_replays_a_known_step_without_telling_the_journal():
     assert other.label_map.array[1, 1, 1] == 4
     assert isinstance(other.undo(), EditCommand)
     assert not other.label_map.array.any()
+
+
+def test_a_jump_is_told_once():
+    history = new_history()
+    for i in range(4):
+        edit(history, Box((i, 0, 0), (i + 1, 1, 1)), i + 1, f"step {i}")
+    boxes, told, jumping = [], [], []
+    history.changed.connect(boxes.append)
+    history.jumped.connect(told.append)
+    history.undone.connect(lambda _: jumping.append(history.is_jumping))
+    assert history.go_to(1) == 3
+    assert boxes == [Box((1, 0, 0), (4, 1, 1))]
+    assert (told, jumping, history.is_jumping) == ([3], [True] * 3, False)
+    assert history.go_to(1) == 0
+    assert told == [3]
+    assert history.label_map.array[:, 0, 0].tolist() == [1, 0, 0, 0, 0, 0]
+    history.undo()
+    assert jumping[-1] is False
+
+
+def test_a_jump_that_fails_half_way_tells_where_it_is(monkeypatch):
+    history = new_history()
+    for i in range(4):
+        edit(history, Box((i, 0, 0), (i + 1, 1, 1)), i + 1)
+    seen = history.label_map.array.copy()
+    history.changed.connect(lambda box: seen.__setitem__(box.slices, history.label_map.array[box.slices]))
+    real, calls = EditCommand.values, []
+
+    def values(command, *, after):
+        calls.append(command)
+        if len(calls) == 3:
+            raise MemoryError
+        return real(command, after=after)
+
+    monkeypatch.setattr(EditCommand, "values", values)
+    with pytest.raises(MemoryError):
+        history.go_to(0)
+    assert (history.depth, len(history.steps), history.is_jumping) == (2, 4, False)
+    np.testing.assert_array_equal(seen, history.label_map.array)
+    assert history.label_map.array[:, 0, 0].tolist() == [1, 2, 0, 0, 0, 0]
+    history.go_to(4)
+    assert history.label_map.array[:, 0, 0].tolist() == [1, 2, 3, 4, 0, 0]
+
+
+def test_a_step_knows_its_voxels_and_times():
+    times = iter([10.0, 12.5, 20.0])
+    history = History(LabelMap(np.zeros(SHAPE, np.uint8)), clock=lambda: next(times))
+    with history.edit("Brush") as stroke:
+        stroke.paint(Box((0, 0, 0), (2, 2, 2)), np.ones((2, 2, 2), bool), 1)
+        stroke.paint(Box((0, 0, 0), (1, 1, 1)), np.ones((1, 1, 1), bool), 0)
+    (command,) = history.steps
+    assert (command.voxels, command.begun_ms, command.time_ms) == (7, 10_000, 12_500)
+    assert history.time_ms == 12_500
+    history.undo()
+    assert history.time_ms == 20_000
+
+
+def test_numbers_tell_states_apart_that_names_do_not():
+    history = new_history()
+    edit(history, Box((0, 0, 0), (1, 1, 1)), 1)
+    first, names = history.present, history.undo_names
+    history.undo()
+    assert history.present == 0
+    edit(history, Box((2, 2, 2), (3, 3, 3)), 1)
+    assert history.undo_names == names
+    assert history.present != first
+
+
+def test_forgotten_steps_are_counted_and_numbers_stay():
+    history = new_history(budget=1)
+    for i in range(3):
+        edit(history, Box((i, 0, 0), (i + 1, 1, 1)), 1)
+    assert (history.dropped, history.depth, history.present) == (2, 1, 3)
+    history.undo()
+    assert history.present == 2
+    assert history.base()[:, 0, 0].tolist() == [1, 1, 0, 0, 0, 0]
+
+
+def test_steps_of_an_equal_mask_can_be_adopted():
+    history = new_history()
+    edit(history, Box((0, 0, 0), (2, 2, 2)), 4, "One")
+    edit(history, Box((1, 1, 1), (3, 3, 3)), 5, "Two")
+    history.undo()
+    other = History(LabelMap(history.label_map.array))
+    other.adopt(history)
+    assert (other.undo_names, other.redo_names) == (("One",), ("Two",))
+    assert (other.size_bytes, other.present) == (history.size_bytes, history.present)
+    other.go_to(0)
+    assert not other.label_map.array.any()
+    assert history.depth == 1
+    with pytest.raises(ValueError, match="differ"):
+        new_history().adopt(history)

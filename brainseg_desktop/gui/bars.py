@@ -13,6 +13,13 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.icons import icon_size
 from brainseg_desktop.gui.views.layouts import Layout
 
+# Tools that share a button: the first is on it, all are behind its arrow.
+_CHOICES = (
+    ("brush", "smart_brush"),
+    ("polygon", "lasso", "spline", "scissors"),
+    ("fill", "threshold", "scribble", "interpolate"),
+    ("ruler", "angle", "roi", "diameters"),
+)
 LAYOUTS = tuple(layout.value for layout in Layout)
 # Room is short on a small screen: the others show their icon alone, and say what they are when pointed at.
 _WITH_WORDS = {"open", "segment", "undo", "axial", "coronal", "sagittal", "compare", "export"}
@@ -22,7 +29,11 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
     """All actions by subject, and the list of networks."""
     for title, names in (
         ("&Case", "open open_files load_mask - next_case previous_case - export - close_case quit"),
-        ("&Edit", "undo redo - brush eraser ball keep_others smaller larger"),
+        (
+            "&Edit",
+            "undo redo - brush smart_brush eraser ball smaller larger - polygon lasso spline scissors - fill "
+            "threshold scribble - interpolate drop_proposal - keep_others intensity_rule",
+        ),
         (
             "&View",
             "sequences row planes surface big two - axial coronal sagittal - maximise link view_window "
@@ -37,7 +48,7 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
         (
             "&Slices",
             "slice_up slice_down - label_centre next_labelled previous_labelled - next_doubt "
-            "previous_doubt - cine",
+            "previous_doubt accept_doubt edit_doubt clear_doubt - cine",
         ),
         ("Mea&sure", "ruler angle roi diameters - delete_measurement"),
         ("&Network", "segment cancel - ? about_network models_folder - uncertainty"),
@@ -71,7 +82,7 @@ class ToolBar(QToolBar):
         self.setIconSize(icon_size(self.font()))
         self._undo_width = self.fontMetrics().horizontalAdvance("Undo Brush, enhancing") + 24
         row = (
-            "open segment | undo redo | crosshair window brush eraser ruler | layout | "
+            "open segment | undo redo | crosshair window brush eraser polygon fill ruler | layout | "
             "axial coronal sagittal = > compare export"
         )
         for name in row.split():
@@ -87,8 +98,8 @@ class ToolBar(QToolBar):
                 self.layout_button = self._add_menu("Layout of the views", [actions[n] for n in LAYOUTS])
             else:
                 self._add(name, actions[name], networks)
-        measuring = [actions[n] for n in ("ruler", "angle", "roi", "diameters")]
-        self._add_choices(self.widgetForAction(actions["ruler"]), measuring)
+        for names in _CHOICES:
+            self._add_choices(self.widgetForAction(actions[names[0]]), [actions[n] for n in names])
 
     def _add(self, name: str, action: QAction, networks: QMenu) -> None:
         self.addAction(action)
@@ -114,7 +125,6 @@ class ToolBar(QToolBar):
         button.setToolTip(title)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         menu = QMenu(button)
         menu.addActions(list(entries))
         button.setMenu(menu)
@@ -139,8 +149,8 @@ class ToolBar(QToolBar):
 
     def show_layout(self, action: QAction) -> None:
         """Show which layout is on."""
-        self.layout_button.setText(action.text())
         self.layout_button.setIcon(action.icon())
+        self.layout_button.setToolTip(f"Layout of the views: {action.text()}")
 
     def elided(self, name: str, text: str) -> str:
         """A step's name cut to the width of its button, so that the buttons behind it stay in place."""

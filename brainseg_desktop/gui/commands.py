@@ -82,6 +82,9 @@ class Commands:
             "models_folder": self._window.networks.open_folder,
             "export": self._window.exporter.ask,
             "quit": self._window.close,
+            "interpolate": self._interpolate,
+            "drop_proposal": self._window.interpolating.drop,
+            "intensity_rule": self._window.rules.set_intensity_on,
             "delete_measurement": self._window.measuring.delete_selected,
             "diameters": self._measure_diameters,
             "label_colours": self._window.choose_colours,
@@ -92,6 +95,9 @@ class Commands:
             "previous_labelled": lambda: self._window.navigator.next_labelled(self._plane(), -1),
             "next_doubt": lambda: self._window.navigator.next_doubtful(1),
             "previous_doubt": lambda: self._window.navigator.next_doubtful(-1),
+            "accept_doubt": self._window.doubt.accept_region,
+            "edit_doubt": self._window.doubt.edit_region,
+            "clear_doubt": self._window.doubt.clear_region,
             "cine": lambda _on: self._window.navigator.cine(self._plane()),
             "curtain": lambda on: self.split(Split.CURTAIN if on else Split.NONE),
             "blink": lambda on: self.split(Split.BLINK if on else Split.NONE),
@@ -200,6 +206,14 @@ class Commands:
             menu = make_view_menu(self._window, panel)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.popup(where)
+
+    def _interpolate(self) -> None:
+        """The first time a proposal, the second time its acceptance."""
+        interpolating = self._window.interpolating
+        if interpolating.proposal is not None:
+            interpolating.accept()
+        elif self._window.state.case is not None:
+            interpolating.preview()
 
     def _measure_diameters(self) -> None:
         window = self._window

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 # What cannot be done without a case.
 _NEED_CASE = (
     "segment export load_mask close_case compare crosshair window brush eraser ruler angle roi diameters "
+    "smart_brush polygon lasso spline scissors fill threshold scribble interpolate intensity_rule "
     "delete_measurement fit auto_window maximise link view_window view_menu copy_picture save_picture "
     "curtain blink both_masks difference label_centre next_labelled previous_labelled cine slice_up "
     "slice_down"
 )
+# What cannot be done without a network's uncertainty.
+_NEED_DOUBT = ("uncertainty", "next_doubt", "previous_doubt", "accept_doubt", "edit_doubt", "clear_doubt")
 
 
 class Following(QObject):
@@ -53,7 +56,7 @@ class Following(QObject):
         actions = window.actions_by_name
         for name in (*_NEED_CASE.split(), *LAYOUTS, *PLANES):
             actions[name].setEnabled(case is not None)
-        for name in ("cancel", "uncertainty", "next_doubt", "previous_doubt"):
+        for name in ("cancel", *_NEED_DOUBT):
             actions[name].setEnabled(False)
         self.follow_layout()
         self.follow_tool()
@@ -68,6 +71,7 @@ class Following(QObject):
             window.display.set_uncertainty(None)
             window.labels.set_scheme(None, state.tissue, frozenset(), state.colours)
             window.agreement.follow()
+            window.audit.set_audit(None)
             return
         shown = case.ratings.index(session.shown) if session.shown in case.ratings else -1
         window.masks.set_masks(
@@ -76,11 +80,11 @@ class Following(QObject):
         scheme = session.shown.scheme if session.shown is not None else None
         if scheme is not None and state.tissue not in scheme.tissues:
             state.set_tissue(scheme.tissues[0])
-        window.labels.set_scheme(scheme, state.tissue, state.hidden, state.colours)
+        window.labels.set_scheme(scheme, state.tissue, state.hidden, state.colours, state.constraints.locked)
         state.reference = session.reference
         doubted = session.doubted
         state.uncertainty = doubted.uncertainty if doubted is not None else None
-        for name in ("uncertainty", "next_doubt", "previous_doubt"):
+        for name in _NEED_DOUBT:
             window.actions_by_name[name].setEnabled(doubted is not None)
         window.display.set_uncertainty(doubted)
         state.set_rating(session.shown)
@@ -90,6 +94,7 @@ class Following(QObject):
     def follow_history(self) -> None:
         """What undo and redo would do."""
         window = self._window
+        window.audit.set_audit(window.session.audit(window.session.shown))
         rating = window.session.editable()
         for name, steps in (
             ("undo", rating.history.undo_names if rating else ()),
@@ -113,6 +118,7 @@ class Following(QObject):
         for name, on in (
             ("ball", state.ball),
             ("keep_others", state.constraints.keep_others),
+            ("intensity_rule", state.constraints.intensity is not None),
             ("show_mask", state.show_mask),
             ("outline", state.style is MaskStyle.OUTLINE),
             ("fill_outline", state.style is MaskStyle.BOTH),

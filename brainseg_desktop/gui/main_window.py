@@ -36,27 +36,40 @@ from brainseg_desktop.gui.dialogs.colours_dialog import ColoursDialog
 from brainseg_desktop.gui.following import Following
 from brainseg_desktop.gui.measuring.measurements_panel import MeasurementsPanel
 from brainseg_desktop.gui.measuring.measuring import Measuring
+from brainseg_desktop.gui.panels.audit_panel import AuditPanel
 from brainseg_desktop.gui.panels.cases_panel import CasesPanel
 from brainseg_desktop.gui.panels.compare_panel import ComparePanel
 from brainseg_desktop.gui.panels.display_panel import DisplayPanel
 from brainseg_desktop.gui.panels.doubt_panel import DoubtPanel
+from brainseg_desktop.gui.panels.edit_panel import EditPanel
 from brainseg_desktop.gui.panels.empty_view import EmptyView
+from brainseg_desktop.gui.panels.history_panel import HistoryPanel
 from brainseg_desktop.gui.panels.jobs_panel import JobBar
 from brainseg_desktop.gui.panels.labels_panel import LabelsPanel, MasksPanel
 from brainseg_desktop.gui.panels.parts import Column, MessageBar
 from brainseg_desktop.gui.panels.readout import readout
+from brainseg_desktop.gui.panels.refine_panel import RefinePanel
 from brainseg_desktop.gui.panels.tools_panel import ToolsPanel
 from brainseg_desktop.gui.panels.window_panel import WindowPanel
 from brainseg_desktop.gui.tasks.agreement import Agreement
 from brainseg_desktop.gui.tasks.exporting import Exporter
 from brainseg_desktop.gui.tasks.kept_display import KeptDisplay
+from brainseg_desktop.gui.tasks.label_editing import LabelEditing
 from brainseg_desktop.gui.tasks.navigating import Navigator
 from brainseg_desktop.gui.tasks.networks import Networks
 from brainseg_desktop.gui.tasks.opening import Opener
 from brainseg_desktop.gui.tasks.recovering import Recovering
+from brainseg_desktop.gui.tasks.refining import Refining
 from brainseg_desktop.gui.tasks.segmenting import Segmenting
 from brainseg_desktop.gui.tools.brush_tool import BrushTool
+from brainseg_desktop.gui.tools.contour_freehand import LassoTool, ScissorsTool
+from brainseg_desktop.gui.tools.contour_nodes import PolygonTool, SplineTool
 from brainseg_desktop.gui.tools.editing import Editing
+from brainseg_desktop.gui.tools.fill_tool import FillTool
+from brainseg_desktop.gui.tools.interpolating import Interpolating
+from brainseg_desktop.gui.tools.scribble_tool import ScribbleTool
+from brainseg_desktop.gui.tools.smart_brush import SmartBrush
+from brainseg_desktop.gui.tools.threshold_tool import ThresholdTool
 from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.layouts import Layout, Shown, first_contents
 from brainseg_desktop.gui.views.overlay import Colour
@@ -93,9 +106,12 @@ class MainWindow(QMainWindow):
         self._restore_display()
         self.messages = MessageBar()
         self.desk = Desk(self, session, self.state, jobs, self.messages)
+        self.job_bar = JobBar()
         self.editing = Editing(self.state, self._editable, self.desk.say)
-        brush = BrushTool(self.editing)
-        self.toolbox = Toolbox(self.state, {Mode.BRUSH: brush, Mode.ERASER: brush})
+        self.networks = Networks(self.desk, settings.model)
+        self.segmenting = Segmenting(self.desk, client, self.job_bar, self.networks, settings.device)
+        self.refining = Refining(self.desk, self.editing, self.segmenting)
+        self._make_tools()
         self.measuring = Measuring(self.state, self.desk.say, self)
         self.navigator = Navigator(self.desk)
         self.viewer = Viewer(self.state, self.toolbox, self.measuring, self.navigator, jobs)
@@ -110,13 +126,14 @@ class MainWindow(QMainWindow):
             ComparePanel(),
         )
         self.display, self.windowing = DisplayPanel(self.state), WindowPanel(self.state)
-        self.doubt = DoubtPanel(self.navigator, self.state)
+        self.doubt = DoubtPanel(self.navigator, self.state, self.refining)
         self.measurements = MeasurementsPanel(self.state)
+        self.refine = RefinePanel(self.refining, self.state, self.scribbles)
+        self.whole_label = EditPanel(self.label_editing, self.state)
+        self.rules = self.whole_label.rules
+        self.steps, self.audit = HistoryPanel(session), AuditPanel()
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
-        self.job_bar = JobBar()
         self.opener = Opener(self.desk)
-        self.networks = Networks(self.desk, settings.model)
-        self.segmenting = Segmenting(self.desk, client, self.job_bar, self.networks, settings.device)
         self.exporter = Exporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.commands = Commands(self)
@@ -128,6 +145,35 @@ class MainWindow(QMainWindow):
         self._restore_window()
         self._list_recent()
         self.following.follow_case()
+        # Strokes that a full disk or a lost share kept from the journal go there as soon as there is room.
+        self._retry = QTimer(self, interval=10_000)
+        self._retry.timeout.connect(session.retry_journals)
+        self._retry.start()
+
+    def _make_tools(self) -> None:
+        editing, jobs = self.editing, self.jobs
+        brush = BrushTool(editing)
+        self.scribbles = ScribbleTool(editing, jobs, self.refining.opinion)
+        self.toolbox = Toolbox(
+            self.state,
+            {
+                Mode.BRUSH: brush,
+                Mode.ERASER: brush,
+                Mode.SMART_BRUSH: SmartBrush(editing),
+                Mode.POLYGON: PolygonTool(editing),
+                Mode.LASSO: LassoTool(editing),
+                Mode.SPLINE: SplineTool(editing),
+                Mode.SCISSORS: ScissorsTool(editing),
+                Mode.FILL: FillTool(editing, jobs),
+                Mode.THRESHOLD: ThresholdTool(editing, jobs),
+                Mode.SCRIBBLE: self.scribbles,
+            },
+        )
+        self.interpolating = Interpolating(self.state, editing, jobs, self.desk.say, self)
+        self.toolbox.proposals.append(self.interpolating.draw)
+        self.label_editing = LabelEditing(
+            self.state, editing, jobs, self.session, self.desk.say, self.desk.complain
+        )
 
     # Building ---------------------------------------------------------------------------------------
 
@@ -151,17 +197,21 @@ class MainWindow(QMainWindow):
             self.labels,
             self.tools,
             self.compare,
+            self.audit,
             self.doubt,
             self.measurements,
         )
+        self._correcting = (self.refine, self.whole_label, self.steps)
         self._looking = (self.windowing, self.display)
         reading = self._dock("Reading", Column(*self._reading), right, 310)
+        correcting = self._dock("Edit", Column(*self._correcting), right, 310)
         looking = self._dock("Display", Column(*self._looking), right, 310)
-        for dock in (reading, looking):
+        for dock in (reading, correcting, looking):
             # Its tab says what it is.
             dock.setTitleBarWidget(QWidget())
         self.setTabPosition(right, QTabWidget.TabPosition.North)
-        self.tabifyDockWidget(reading, looking)
+        self.tabifyDockWidget(reading, correcting)
+        self.tabifyDockWidget(correcting, looking)
         reading.raise_()
         self.resizeDocks([left, reading], [170, 320], Qt.Orientation.Horizontal)
         self._where = QLabel()
@@ -196,9 +246,11 @@ class MainWindow(QMainWindow):
         self.masks.start_from.connect(self._start_from)
         self.labels.chosen.connect(state.set_tissue)
         self.labels.hidden.connect(state.set_hidden)
+        self.labels.locked.connect(state.set_locked)
         self.viewer.menu_requested.connect(self.commands.open_view_menu)
         self.viewer.arranged.connect(self.agreement.refresh)
         self.measuring.changed.connect(self._repaint_views)
+        self.interpolating.changed.connect(self._repaint_views)
         self.measuring.changed.connect(lambda: self.measurements.select(self.measuring.selected))
         self.measurements.chosen.connect(self.measuring.select)
         self.navigator.cine_changed.connect(self.actions_by_name["cine"].setChecked)
@@ -258,7 +310,15 @@ class MainWindow(QMainWindow):
         """Show the views and panels of a case, or what to do first."""
         self.viewer.setVisible(on)
         self.empty.setVisible(not on)
-        for part in (self.masks, self.labels, self.tools, self.compare, *self._looking):
+        for part in (
+            self.masks,
+            self.labels,
+            self.tools,
+            self.compare,
+            self.audit,
+            *self._correcting,
+            *self._looking,
+        ):
             part.setVisible(on)
         if not on:
             self._where.setText("")
@@ -299,6 +359,8 @@ class MainWindow(QMainWindow):
         """The case is being let go: a stroke under way is a step, a segmentation is dropped."""
         self.kept.save()
         self.measuring.cancel()
+        self.interpolating.drop()
+        self.refining.cancel_threshold()
         self.toolbox.finish()
         self.segmenting.drop()
 
@@ -339,6 +401,11 @@ class MainWindow(QMainWindow):
         if event.key() == Qt.Key.Key_Escape and (self.toolbox.is_busy or self.measuring.is_busy):
             self.toolbox.cancel()
             self.measuring.cancel()
+            return
+        if event.key() == Qt.Key.Key_Escape and (
+            self.interpolating.proposal or self.interpolating.is_working
+        ):
+            self.interpolating.drop()
             return
         super().keyPressEvent(event)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QHBoxLayout,
     QHeaderView,
+    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -16,8 +18,9 @@ from brainseg_desktop.core.doubt import EDGE_MM, SMALLEST_ML, THRESHOLD_BITS, Do
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
 from brainseg_desktop.gui.panels.parts import faint, heading
 from brainseg_desktop.gui.tasks.navigating import Navigator
+from brainseg_desktop.gui.tasks.refining import Refining
 from brainseg_desktop.gui.views.plane import Plane
-from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.gui.views.view_state import Mode, ViewState
 
 _MOST_ROWS = 8
 _MEANING = (
@@ -36,11 +39,13 @@ class DoubtPanel(QWidget):
     ----------
     navigator : Navigator
     state : ViewState
+    refining : Refining or None
+        Remembers what was accepted, and clears; without it the list is for looking only.
     """
 
-    def __init__(self, navigator: Navigator, state: ViewState) -> None:
+    def __init__(self, navigator: Navigator, state: ViewState, refining: Refining | None = None) -> None:
         super().__init__()
-        self._navigator, self._state = navigator, state
+        self._navigator, self._state, self._refining = navigator, state, refining
         self._table = QTableWidget(0, 4)
         self._table.setAccessibleName("Doubtful regions")
         self._table.setAccessibleDescription(_MEANING)
@@ -66,11 +71,86 @@ class DoubtPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(heading("Doubtful regions"))
         layout.addWidget(self._table)
+        self._acts = self._buttons()
+        layout.addWidget(self._acts)
         layout.addWidget(self._said)
         self.setToolTip(_MEANING)
         navigator.regions_changed.connect(self.refresh)
         navigator.region_chosen.connect(self._mark)
+        if refining is not None:
+            refining.changed.connect(self._tick)
         self.refresh()
+
+    def _buttons(self) -> QWidget:
+        acts = QWidget()
+        row = QHBoxLayout(acts)
+        row.setContentsMargins(0, 0, 0, 0)
+        for text, tip, call in (
+            ("Accept", "The mask is right here: tick the region and go to the next", self.accept_region),
+            ("Edit", "Go to the region and take the brush", self.edit_region),
+            ("Clear", "Remove the labels inside this region, as one step", self.clear_region),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(tip)
+            button.clicked.connect(call)
+            row.addWidget(button)
+        return acts
+
+    # What is done with a region ---------------------------------------------------------------------
+
+    def accept_region(self) -> None:
+        """Tick the region gone to, and go to the next that is not ticked."""
+        number = self._chosen()
+        if number is None or self._refining is None:
+            return
+        regions = self._navigator.regions
+        self._refining.check(regions[number])
+        for step in range(1, len(regions)):
+            following = (number + step) % len(regions)
+            if not self._refining.is_checked(regions[following]):
+                self._navigator.go_to_region(following)
+                return
+
+    def edit_region(self) -> None:
+        """Go to the region and take the brush."""
+        number = self._chosen()
+        if number is not None:
+            self._navigator.go_to_region(number)
+            self._state.set_mode(Mode.BRUSH)
+
+    def clear_region(self) -> None:
+        """Set the voxels of the region to background, as one step, and tick it."""
+        number = self._chosen()
+        if number is not None and self._refining is not None:
+            region = self._navigator.regions[number]
+            if not all(
+                a <= c < b
+                for a, c, b in zip(region.box.start, self._state.cursor, region.box.stop, strict=True)
+            ):
+                # Nothing is cleared that is not looked at: the key shows it first.
+                self._navigator.go_to_region(number)
+            elif self._refining.clear(region, number + 1):
+                self._refining.check(region)
+
+    def _chosen(self) -> int | None:
+        """The region gone to; if there is none, none is acted on unseen: the first one is gone to."""
+        if self._navigator.region is None:
+            self._navigator.next_doubtful(1)
+            return None
+        return self._navigator.region
+
+    def _tick(self) -> None:
+        """Mark the accepted regions."""
+        for row, region in enumerate(self._navigator.regions):
+            item = self._table.item(row, 0)
+            if item is not None:
+                item.setText(self._number(row, region))
+
+    def _number(self, row: int, region: DoubtfulRegion) -> str:
+        checked = self._refining is not None and self._refining.is_checked(region)
+        return f"\u2713 {row + 1}" if checked else f"{row + 1}"
+
+    # What is shown ----------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """List the regions anew."""
@@ -78,6 +158,7 @@ class DoubtPanel(QWidget):
         regions = navigator.regions
         self.setVisible(navigator.has_uncertainty)
         self._table.setVisible(bool(regions))
+        self._acts.setVisible(bool(regions) and self._refining is not None)
         if not regions:
             looking = navigator.is_looking
             self._said.setText(
@@ -93,7 +174,7 @@ class DoubtPanel(QWidget):
         self._table.setRowCount(len(regions))
         for row, region in enumerate(regions):
             tip = _tip(region, slices)
-            for column, text in enumerate(_cells(row, region)):
+            for column, text in enumerate((self._number(row, region), *_cells(region))):
                 item = QTableWidgetItem(text)
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 item.setToolTip(tip)
@@ -124,9 +205,9 @@ class DoubtPanel(QWidget):
             self._navigator.go_to_region(rows[0].row())
 
 
-def _cells(row: int, region: DoubtfulRegion) -> tuple[str, str, str, str]:
+def _cells(region: DoubtfulRegion) -> tuple[str, str, str]:
     volume = f"{region.volume_ml:.2f}" if region.volume_ml is not None else f"{region.voxels}"
-    return (f"{row + 1}", f"{region.centre[Plane.AXIAL.axis] + 1}", volume, f"{region.mean_bits:.2f}")
+    return (f"{region.centre[Plane.AXIAL.axis] + 1}", volume, f"{region.mean_bits:.2f}")
 
 
 def _tip(region: DoubtfulRegion, slices: int) -> str:

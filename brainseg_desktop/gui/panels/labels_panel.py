@@ -73,22 +73,24 @@ class MasksPanel(QWidget):
 
 
 class LabelsPanel(QWidget):
-    """The labels of a scheme: number, name, volume, shown or hidden.
+    """The labels of a scheme: number, name, volume, shown or hidden, locked or free.
 
     Signals
     -------
     chosen : the `Tissue` to paint with.
     hidden : (Tissue, bool)
+    locked : (Tissue, bool)
     """
 
     chosen = Signal(object)
     hidden = Signal(object, bool)
+    locked = Signal(object, bool)
 
     def __init__(self) -> None:
         super().__init__()
-        self._table = QTableWidget(0, 4)
+        self._table = QTableWidget(0, 5)
         self._table.setAccessibleName("Labels")
-        self._table.setHorizontalHeaderLabels(["", "Label", "mL", "Shown"])
+        self._table.setHorizontalHeaderLabels(["", "Label", "mL", "Shown", "Lock"])
         self._table.verticalHeader().hide()
         # Tab goes on to the next control, not to the next cell.
         self._table.setTabKeyNavigation(False)
@@ -115,6 +117,7 @@ class LabelsPanel(QWidget):
         tissue: Tissue,
         hidden: frozenset[Tissue],
         colours: Mapping[Tissue, tuple[int, int, int]],
+        locked: frozenset[Tissue] = frozenset(),
     ) -> None:
         """List a scheme's labels."""
         labels = scheme.labels if scheme is not None else ()
@@ -128,10 +131,9 @@ class LabelsPanel(QWidget):
             name.setToolTip(f"Paint with {label.name.lower()} (key {row + 1})")
             volume = QTableWidgetItem("")
             volume.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            shown = QTableWidgetItem()
-            shown.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-            shown.setCheckState(Qt.CheckState.Unchecked if label.tissue in hidden else Qt.CheckState.Checked)
-            for column, item in enumerate((number, name, volume, shown)):
+            shown = _tick(label.tissue not in hidden, f"Show {label.name.lower()}")
+            lock = _tick(label.tissue in locked, f"Lock {label.name.lower()}: no tool changes it")
+            for column, item in enumerate((number, name, volume, shown, lock)):
                 self._table.setItem(row, column, item)
             self._table.setRowHeight(row, self.fontMetrics().height() + 10)
         self._table.blockSignals(False)
@@ -168,5 +170,17 @@ class LabelsPanel(QWidget):
             self.chosen.emit(self.tissues[rows[0].row()])
 
     def _ticked(self, item: QTableWidgetItem) -> None:
+        on = item.checkState() is Qt.CheckState.Checked
         if item.column() == 3:
-            self.hidden.emit(self.tissues[item.row()], item.checkState() is Qt.CheckState.Unchecked)
+            self.hidden.emit(self.tissues[item.row()], not on)
+        elif item.column() == 4:
+            self.locked.emit(self.tissues[item.row()], on)
+
+
+def _tick(on: bool, tip: str) -> QTableWidgetItem:
+    item = QTableWidgetItem()
+    item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
+    item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+    item.setToolTip(tip)
+    item.setData(Qt.ItemDataRole.AccessibleTextRole, tip)
+    return item

@@ -17,7 +17,7 @@ class ToolsPanel(QWidget):
         self._state = state
         self._size = LabelledSlider("Size", int(MIN_BRUSH_MM), int(MAX_BRUSH_MM), self._size_text)
         self._size.slider.setToolTip("Diameter of the brush ([ and ], Shift+wheel)")
-        self._size.changed.connect(lambda v: state.set_brush_mm(float(v)))
+        self._size.changed.connect(lambda v: state.set_tool_mm(float(v)))
         self._opacity = LabelledSlider("Opacity", 0, 100, lambda v: f"{v} %")
         self._opacity.slider.setToolTip("Opacity of the mask (A, D)")
         self._opacity.changed.connect(lambda v: state.set_opacity(v / 100))
@@ -41,7 +41,7 @@ class ToolsPanel(QWidget):
     def follow(self) -> None:
         """Show what the state says."""
         state = self._state
-        self._size.set_value(round(state.brush_mm))
+        self._size.set_value(round(state.tool_mm))
         self._opacity.set_value(round(state.opacity * 100))
         for box, on in (
             (self._ball, state.ball),

@@ -62,11 +62,14 @@ class Exporter(QObject):
             None,
             rating.details,
         )
-        steps = rating.history.undo_names
+        state = rating.history.present
+        audit = self._desk.session.audit(rating)
+        record = audit.record().to_dict() if audit is not None else None
 
         def done(result: Exported) -> None:
             self.folder = destination.parent
-            if rating.history.undo_names == steps:
+            # The number of the state, not names: another stroke may be called the same.
+            if rating.history.present == state:
                 self._desk.session.mark_exported(rating)
             self._desk.say(
                 f"Saved: {result.path} was written, read back and is equal, voxel by voxel "
@@ -75,7 +78,9 @@ class Exporter(QObject):
             self.exported.emit(result)
 
         self._desk.jobs.document(
-            lambda: export_rating(case, frozen, destination, scheme=scheme), done, self._desk.complain
+            lambda: export_rating(case, frozen, destination, scheme=scheme, audit=record),
+            done,
+            self._desk.complain,
         )
 
     def _proposal(self, case: Case, rating: Rating, slices: bool) -> Path:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QPainter
 
 from brainseg_desktop.gui.tools.tool import Tool
 from brainseg_desktop.gui.views.view_state import Mode, ViewState
+
+if TYPE_CHECKING:
+    from brainseg_desktop.gui.views.plane import Projection
+    from brainseg_desktop.gui.views.slice_view import SliceView
 
 
 class Toolbox:
@@ -21,6 +28,8 @@ class Toolbox:
     def __init__(self, state: ViewState, tools: Mapping[Mode, Tool]) -> None:
         self._state = state
         self._tools = dict(tools)
+        # Proposals that no mode has, drawn on every view (an interpolation waiting to be accepted).
+        self.proposals: list[Callable[[QPainter, SliceView, Projection], None]] = []
         self._last = self.active
         state.tool_changed.connect(self._follow)
 

@@ -161,7 +161,14 @@ class SliceMouse:
         # Shift turns the wheel sideways on some systems.
         angle = event.angleDelta().y() or event.angleDelta().x()
         keys, view = event.modifiers(), self._view
+        tool = self._toolbox.active
         if keys & _Key.ControlModifier:
+            if (
+                tool is not None
+                and angle
+                and tool.wheel(view, event.position(), 1 if angle > 0 else -1, keys)
+            ):
+                return
             self._zoom(_ZOOM_PER_NOTCH ** (angle / 120), event.position())
             return
         self._wheel_rest += angle
@@ -169,7 +176,6 @@ class SliceMouse:
         self._wheel_rest -= steps * 120
         if steps == 0:
             return
-        tool = self._toolbox.active
         if tool is not None and tool.wheel(view, event.position(), steps, keys):
             return
         if keys & _Key.ShiftModifier:

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QEnterEvent,
     QFocusEvent,
     QImage,
+    QInputDevice,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -45,6 +46,8 @@ from brainseg_desktop.gui.views.slice_drawing import (
 from brainseg_desktop.gui.views.slice_mouse import SliceMouse
 from brainseg_desktop.gui.views.slice_picture import SlicePicture
 from brainseg_desktop.gui.views.view_state import Mode, Split, ViewState
+
+_TOOL_KEYS = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,8 @@ class SliceView(QWidget):
             draw_crosshair(painter, projection, self.position.cursor)
             self._measuring.draw(painter, self, projection)
             self._paint_captions(painter, projection)
+        for draw_proposal in self._toolbox.proposals if self.annotated else ():
+            draw_proposal(painter, self, projection)
         if self._toolbox.active is not None:
             self._toolbox.active.draw(painter, self, projection)
         if self.hasFocus() and self.annotated:
@@ -318,10 +323,12 @@ class SliceView(QWidget):
     # Events -----------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._forget_pen(event)
         if self.volume is not None:
             self._mouse.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._forget_pen(event)
         if self.volume is None:
             return
         self.pointer = event.position()
@@ -359,6 +366,19 @@ class SliceView(QWidget):
             self.menu_requested.emit(self.mapToGlobal(self.rect().center()))
         event.accept()
 
+    def event(self, event: QEvent) -> bool:
+        # An open contour has these keys before the window's shortcuts.
+        if (
+            event.type() is QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() in _TOOL_KEYS
+            and self._toolbox.active is not None
+            and self._toolbox.active.is_busy
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         tool = self._toolbox.active
         if tool is None or not tool.key(self, event):
@@ -371,6 +391,11 @@ class SliceView(QWidget):
         if event.type() is QEvent.Type.TabletRelease:
             self.pen = None
         event.ignore()
+
+    def _forget_pen(self, event: QMouseEvent) -> None:
+        """A mouse has neither pressure nor an eraser's end, whatever a pen did before."""
+        if event.deviceType() is QInputDevice.DeviceType.Mouse:
+            self.pen = None
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)

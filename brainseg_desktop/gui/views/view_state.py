@@ -142,6 +142,8 @@ class ViewState(QObject):
         self.colour_maps = {}
         self.measurements = ()
         self.split, self.second_sequence = Split.NONE, None
+        # A range of intensities means nothing in another exam.
+        self.constraints = replace(self.constraints, intensity=None)
         self.default_windows = {}
         if case is not None:
             self.cursor = centre_voxel(case.grid.shape)
@@ -348,6 +350,11 @@ class ViewState(QObject):
         """Which voxels the tools may change."""
         self.constraints = constraints
         self.tool_changed.emit()
+
+    def set_locked(self, tissue: Tissue, locked: bool) -> None:
+        """Protect one label from all tools, or free it."""
+        others = self.constraints.locked - {tissue}
+        self.set_constraints(replace(self.constraints, locked=others | {tissue} if locked else others))
 
     def set_keep_others(self, on: bool) -> None:
         self.set_constraints(replace(self.constraints, keep_others=on))

@@ -95,13 +95,13 @@ def _evaluate_recipe(
     _require("torch", "train")
     from brainseg_desktop.inference.registry import CARD_FILE
     from brainseg_desktop.services.models import find_network
-    from brainseg_desktop.training.config import read_recipe
+    from brainseg_desktop.training.config import read_recipe, read_runs
     from brainseg_desktop.training.data.loading import problem_lines
     from brainseg_desktop.training.evaluate import evaluate_model
     from brainseg_desktop.training.figures import CLASSES, summarise
     from brainseg_desktop.training.report.results import case_of, to_json
 
-    recipe = read_recipe(path, run)
+    recipe = read_recipe(path, run) if run is not None else read_runs(path)[0]
     # A folder may hold a network for pictures, which the window has no use for and does not find.
     folder = Path(model) if (Path(model) / CARD_FILE).is_file() else find_network(model)
     measured = evaluate_model(folder, recipe, side, drop=drop, tell=_tell)

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.gui.app import make_window
+from brainseg_desktop.gui.bench_editing import measure_editing
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.surface.surface_bench import measure_surface
 from brainseg_desktop.gui.views.plane import Plane
@@ -77,6 +78,7 @@ def measure(app: QApplication, window: MainWindow) -> dict[str, list[float]]:
     for _ in range(20):
         redo.append(_timed(app, history.redo))
     result["undo_ms"], result["redo_ms"] = undo, redo
+    result |= measure_editing(app, window)
     result |= measure_surface(app, window)
     live = window.session.live
     if live is not None:

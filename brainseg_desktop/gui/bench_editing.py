@@ -32,11 +32,11 @@ def measure_editing(app: QApplication, window: MainWindow) -> dict[str, list[flo
     state, session = window.state, window.session
     history, view = session.own_rating().history, window.viewer.views[0]
     depth = history.depth
-    state.set_tissue(Tissue.OEDEMA)
     result = {
         "large_ball_dab_ms": _dabs(app, window, view, Mode.BRUSH, 40.0, ball=True),
         "smart_dab_ms": _dabs(app, window, view, Mode.SMART_BRUSH, 16.0, ball=False),
     }
+    state.set_tissue(Tissue.OEDEMA)
     undo: list[float] = []
     for name, act in (
         ("smooth_ms", partial(window.label_editing.smooth, 2.0)),
@@ -70,6 +70,8 @@ def _dabs(
     centre = QPointF(view.width() / 2, view.height() / 2)
     times = []
     for number in range(20):
+        # Another label than the dab before, so that each one changes voxels.
+        state.set_tissue((Tissue.ENHANCING, Tissue.NECROSIS)[number % 2])
         point = centre + QPointF(11.0 * (number % 5) - 60, 11.0 * (number // 5) - 90)
         times.append(_timed(app, partial(_mouse, view, QEvent.Type.MouseButtonPress, point)))
         _mouse(view, QEvent.Type.MouseButtonRelease, point)
@@ -111,24 +113,39 @@ def _refinements(app: QApplication, window: MainWindow, view: SliceView) -> list
 
 
 def _fills(app: QApplication, window: MainWindow, view: SliceView) -> list[float]:
-    """Region growing in three dimensions from the middle of the view, until the step is made."""
-    state, history = window.state, window.session.own_rating().history
-    ball = state.ball
+    """Region growing in three dimensions in an empty mask, from the release to the step."""
+    state, own = window.state, window.session.own_rating()
+    history, ball = own.history, state.ball
+    with history.edit("Clear") as stroke:
+        stroke.replace(Box((0, 0, 0), own.label_map.shape), np.zeros(own.label_map.shape, np.uint8))
     state.set_mode(Mode.FILL)
     state.set_ball(True)
-    start = QPointF(view.width() / 2 + 30, view.height() / 2 + 40)
+    start = _seed(view)
+    end = start - QPointF(0, 40.0)
     times = []
     for _ in range(_ROUNDS):
         depth = history.depth
         _mouse(view, QEvent.Type.MouseButtonPress, start)
-        # Dragged upwards: the tolerance is four times the first.
-        _mouse(view, QEvent.Type.MouseMove, start - QPointF(0, 80.0))
-        release = partial(_mouse, view, QEvent.Type.MouseButtonRelease, start - QPointF(0, 80.0))
+        # Dragged upwards: twice the first tolerance.
+        _mouse(view, QEvent.Type.MouseMove, end)
+        release = partial(_mouse, view, QEvent.Type.MouseButtonRelease, end)
         times.append(_waited(app, release, lambda depth=depth: history.depth > depth))  # type: ignore[misc]
         history.go_to(depth)
         app.processEvents()
     state.set_ball(ball)
     return times
+
+
+def _seed(view: SliceView) -> QPointF:
+    """A point of the view over bright tissue, as a lesion is: of the 97th percentile of what is not empty."""
+    volume, projection = view.volume, view.projection
+    assert volume is not None
+    assert projection is not None
+    cut = np.asarray(volume.data[:, :, view.index], np.float32)
+    inside = cut > cut.min()
+    away = np.abs(cut - np.percentile(cut[inside], 97))
+    x, y = np.unravel_index(int(np.argmin(np.where(inside, away, np.inf))), cut.shape)
+    return projection.point_of((float(x), float(y), float(view.index)))
 
 
 def _timed(app: QApplication, act: Callable[[], object]) -> float:

@@ -81,7 +81,7 @@ WINDOW_BUDGETS = (
     Budget("ball_dab_ms", "brush dab with repaint, 3D ball r = 8", "ms", 10.0),
     Budget("large_ball_dab_ms", "brush dab with repaint, 3D ball r = 20", "ms", 25.0),
     Budget("smart_dab_ms", "smart brush dab with repaint", "ms", 15.0),
-    Budget("fill_ms", "region growing in 3D, release to step", "ms", 300.0),
+    Budget("fill_ms", "region growing in 3D, 100 mL or more, release to step", "ms", 300.0),
     Budget("interpolate_ms", "interpolation over 10 slices, proposed", "ms", 300.0),
     Budget("smooth_ms", "smooth a label of about 100 mL", "ms", 500.0),
     Budget("grow_label_ms", "grow it by 2 mm", "ms", 500.0),

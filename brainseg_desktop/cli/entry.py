@@ -22,6 +22,7 @@ from brainseg_desktop.cli.programs import (
     train_command,
     worker_command,
 )
+from brainseg_desktop.cli.readers import agreement_command, audit_command
 from brainseg_desktop.core.errors import UserError
 
 DONE, BUG, MENDABLE, INTERRUPTED = 0, 1, 2, 130
@@ -59,6 +60,8 @@ for _command in (
     segment_command,
     models_command,
     compare_command,
+    agreement_command,
+    audit_command,
     export_command,
     check_command,
     data_command,

@@ -7,6 +7,7 @@ the file is opened again; and for a study into tables.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ import msgspec
 
 from brainseg_desktop.core.audit import IDLE_MS, Given, LabelChange, Tally, ToolUse, Totals, label_change
 from brainseg_desktop.core.case import Case, Rating
+from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import TISSUE_NAMES, LabelScheme, Tissue
 from brainseg_desktop.core.metrics import Score
@@ -94,6 +96,31 @@ def read_record(sidecar: Mapping[str, Any]) -> AuditRecord | None:
     except (msgspec.ValidationError, ValueError):
         return None
     return record
+
+
+def audits_of(paths: Iterable[Path]) -> list[AuditRecord]:
+    """The audits of exported masks, from the sidecars beside them.
+
+    Raises
+    ------
+    UserError
+        ``audit_missing`` (param ``path``) for a mask without one, or that was changed since its export; what
+        reading the file raises.
+    """
+    records = []
+    for path in paths:
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except FileNotFoundError as error:
+            raise UserError("file_missing", path=path) from error
+        except OSError as error:
+            raise UserError("file_unreadable", path=path, reason=error.strerror or str(error)) from error
+        sidecar = read_sidecar(path, digest)
+        record = read_record(sidecar) if sidecar is not None else None
+        if record is None:
+            raise UserError("audit_missing", path=path)
+        records.append(record)
+    return records
 
 
 def first_totals(rating: Rating) -> Totals | None:

@@ -104,6 +104,11 @@ SENTENCES: dict[str, str] = {
         "The network needs {wanted}. This exam has {off_grid}, but on another grid than its masks, where the "
         "network cannot use it. Resample it to the others, or choose another network."
     ),
+    "masks_too_few": "Agreement needs the masks of two readers or more; {n} was given. Name more files.",
+    "audit_missing": (
+        "{path} has no record of changes beside it: it was not exported by this program, was started "
+        "elsewhere, or was changed since. Export it again from the window."
+    ),
     "destination_not_nifti": "{path} does not end in .nii or .nii.gz. Choose a name that does.",
     "would_overwrite_input": (
         "{path} is an image or a reference of this case and is kept. Choose another name."

@@ -1,0 +1,88 @@
+"""agreement, audit: commands about several readers and what they did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from brainseg_desktop.services.agreement import ReadersReport
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command("agreement")
+@click.argument("masks", nargs=-1, required=True, type=FILE, metavar="MASK MASK...")
+@click.option("-o", "output", type=FILE, metavar="DIR", help="Write tables and the majority's mask there.")
+@click.option("--scheme", metavar="S", help="How the masks number their labels, where that is not plain.")
+@click.option(
+    "--tolerance-mm",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of the surface Dice.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+def agreement_command(
+    masks: tuple[Path, ...], output: Path | None, scheme: str | None, tolerance_mm: float, as_json: bool
+) -> int:
+    """Measure the agreement of several readers' masks of one case."""
+    from brainseg_desktop.services.agreement import agree_on_files, write_agreement
+
+    with progress_bar("Comparing readers") as bar:
+        report, loose = agree_on_files(masks, scheme, tolerance_mm, tell=bar)
+    written = write_agreement(output, report, loose) if output is not None else ()
+    if as_json:
+        print_json(report.to_dict() | {"written": [str(p) for p in written]})
+        return 0
+    _print_readers(report)
+    for path in written:
+        click.echo(str(path))
+    return 0
+
+
+def _print_readers(report: ReadersReport) -> None:
+    from brainseg_desktop.services.agreement import RULES, Summary
+
+    for name, region in report.regions.items():
+        click.echo(f"{name}: Dice of each pair, volume, and Dice with the consensus of the others")
+        rows = []
+        for i, reader in enumerate(report.readers):
+            scores = [
+                None if i == j else region.pairs["dice"][min(i, j), max(i, j)]
+                for j in range(len(report.readers))
+            ]
+            cells = ["" if s is None else "empty" if s.value is None else number(s.value) for s in scores]
+            consensus = number(region.against_consensus[i].value)
+            rows.append([reader, *cells, number(region.volumes_ml[i].value, 1), consensus])
+        print_table(["", *report.readers, "mL", "Consensus"], rows)
+        for measure, found in region.pairs.items():
+            summary = Summary.of(found.values())
+            click.echo(
+                f"  {measure}: mean {number(summary.mean)}, SD {number(summary.sd)}, median "
+                f"{number(summary.median)}, {number(summary.lowest)} to {number(summary.highest)}; "
+                f"{summary.n} pairs, {summary.left_out} left out"
+            )
+        click.echo(
+            f"  generalised conformity index {number(region.conformity.value)}, "
+            f"Fleiss' kappa {number(region.fleiss_kappa.value)}, "
+            f"Krippendorff's alpha {number(region.krippendorff_alpha.value)}"
+        )
+    for rule in RULES.values():
+        click.echo(rule)
+
+
+@click.command("audit")
+@click.argument("masks", nargs=-1, required=True, type=FILE, metavar="MASK...")
+@click.option("-o", "output", required=True, type=FILE, metavar="FILE.csv", help="Table to write.")
+def audit_command(masks: tuple[Path, ...], output: Path) -> int:
+    """Tabulate what readers changed in exported masks: from the .json beside each MASK."""
+    from brainseg_desktop.services.audit import audits_of, write_audit_csv
+
+    for path in write_audit_csv(output, audits_of(masks)):
+        click.echo(str(path))
+    return 0

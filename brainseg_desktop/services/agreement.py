@@ -40,7 +40,7 @@ RULES = {
         "(Kouwenhoven 2009)."
     ),
     "against_consensus": "Each reader's Dice with the STAPLE consensus of the others (leave one out).",
-    "majority": "Each region of the result is what more than half of the readers marked; a tie is background.",
+    "majority": "Each region is what more than half of the readers marked; a tie is background.",
     "staple": "Binary STAPLE (Warfield 2004) of each region over the whole grid, cut at 0.5.",
 }
 

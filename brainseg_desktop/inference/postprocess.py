@@ -6,15 +6,13 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.core.regrowth import Cleaning, cleaned
 from brainseg_desktop.inference.card import Postprocess
 
 THRESHOLD = 0.5
-# A piece's voxels touch by face, edge or corner.
-_TOUCHING = np.ones((3, 3, 3), bool)
 
 
 def label_tissues(
@@ -73,21 +71,10 @@ def clean(labels: NDArray[np.uint8], postprocess: Postprocess) -> NDArray[np.uin
     box = Box.of(labels > 0)
     if box.is_empty:
         return labels
-    cut = labels[box.slices].copy()
-    if postprocess.fill_holes:
-        outermost = Tissue.TUMOUR if (cut == Tissue.TUMOUR).any() else Tissue.OEDEMA
-        for z in range(cut.shape[2]):
-            image = cut[:, :, z]
-            image[ndimage.binary_fill_holes(image > 0) & (image == 0)] = outermost
-    if postprocess.speck_share > 0 and postprocess.speck_voxels > 0:
-        pieces, _ = ndimage.label(cut > 0, structure=_TOUCHING)
-        sizes = np.bincount(pieces.ravel())
-        sizes[0] = 0
-        dropped = (sizes < postprocess.speck_voxels) & (sizes < postprocess.speck_share * sizes.max())
-        cut[dropped[pieces]] = 0
-    cleaned = np.zeros_like(labels)
-    cleaned[box.slices] = cut
-    return cleaned
+    made = Cleaning(postprocess.speck_share, postprocess.speck_voxels, postprocess.fill_holes)
+    result = np.zeros_like(labels)
+    result[box.slices] = cleaned(labels[box.slices].copy(), made)
+    return result
 
 
 def uncertainty(probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:

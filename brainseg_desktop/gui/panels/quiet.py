@@ -7,7 +7,17 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy
 
 
-class QuietSpin(QDoubleSpinBox):
+class QuietWheel:
+    """For a control in a panel that scrolls: the wheel changes it only when it has the keys."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():  # type: ignore[attr-defined]
+            super().wheelEvent(event)  # type: ignore[misc]
+        else:
+            event.ignore()
+
+
+class QuietSpin(QuietWheel, QDoubleSpinBox):
     """A number; it tells of one only when it is typed in full."""
 
     def __init__(self, name: str, tip: str) -> None:
@@ -19,14 +29,8 @@ class QuietSpin(QDoubleSpinBox):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(self.fontMetrics().horizontalAdvance("000.00 mL") + 24)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
-
-class QuietCombo(QComboBox):
+class QuietCombo(QuietWheel, QComboBox):
     """A choice; a long entry is cut off rather than making the panel wider."""
 
     def __init__(self, name: str, tip: str) -> None:
@@ -38,9 +42,3 @@ class QuietCombo(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(1)
         self.setMinimumWidth(self.fontMetrics().horizontalAdvance("necrosis") + 36)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()

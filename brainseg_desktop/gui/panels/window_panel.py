@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Items
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QImage, QPixmap, QShowEvent, QWheelEvent
+from PySide6.QtGui import QIcon, QImage, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -32,6 +32,7 @@ from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.gui.dialogs.dialogs import ask
 from brainseg_desktop.gui.panels.histogram_view import HistogramView, decimals_of
 from brainseg_desktop.gui.panels.parts import heading
+from brainseg_desktop.gui.panels.quiet import QuietWheel
 from brainseg_desktop.gui.panels.window_presets import PresetDialog, PresetMenu
 from brainseg_desktop.gui.views.colour_maps import COLOUR_MAPS, GREY, colour_table, is_available
 from brainseg_desktop.gui.views.view_state import ViewState
@@ -314,7 +315,7 @@ class WindowPanel(QWidget):
         ask(dialog, lambda accepted: self._menu.add(dialog.preset) if accepted else None)
 
 
-class _QuietSpin(QDoubleSpinBox):
+class _QuietSpin(QuietWheel, QDoubleSpinBox):
     """A number that the wheel changes only when it has the keys: it stands in a panel that scrolls."""
 
     def __init__(self) -> None:
@@ -324,25 +325,13 @@ class _QuietSpin(QDoubleSpinBox):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(self.fontMetrics().horizontalAdvance("-00000.00") + 24)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
-
-class _QuietCombo(QComboBox):
+class _QuietCombo(QuietWheel, QComboBox):
     """A choice that the wheel changes only when it has the keys."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 def _gradient(name: str) -> QIcon:

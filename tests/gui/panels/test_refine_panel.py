@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QPushButton, QSlider, QStyle, QStyleOptionSlider, QTableWidget
 from pytestqt.qtbot import QtBot
 
@@ -51,6 +51,15 @@ def handle(slider: QSlider) -> QPoint:
     return slider.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, part, slider).center()
 
 
+def mouse(slider: QSlider, kind: QEvent.Type, point: QPoint) -> None:
+    """An event for the slider itself, whatever else is open in the program."""
+    held = Qt.MouseButton.NoButton if kind is QEvent.Type.MouseButtonRelease else LEFT
+    button = Qt.MouseButton.NoButton if kind is QEvent.Type.MouseMove else LEFT
+    where = QPointF(point)
+    keys = Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(slider, QMouseEvent(kind, where, slider.mapToGlobal(where), button, held, keys))
+
+
 def test_dragging_shows_the_mask_and_release_makes_one_step(
     qtbot: QtBot, room: Room, panel: RefinePanel
 ) -> None:
@@ -59,15 +68,15 @@ def test_dragging_shows_the_mask_and_release_makes_one_step(
     qtbot.waitUntil(slider.isEnabled)
     qtbot.wait(20)  # until everything is laid out
     start = handle(slider)
-    qtbot.mousePress(slider, LEFT, pos=start)
+    mouse(slider, QEvent.Type.MouseButtonPress, start)
     for way in (10, 25, -20, -30):
-        qtbot.mouseMove(slider, start + QPoint(way, 0))
+        mouse(slider, QEvent.Type.MouseMove, start + QPoint(way, 0))
         qtbot.wait(5)
         expected = regrow(ai.probabilities, THREE, {"WT": slider.value() / 100})
         assert np.array_equal(room.own.label_map.array, expected)
         assert room.own.history.undo_names == names
     assert slider.value() < 45
-    qtbot.mouseRelease(slider, LEFT, pos=start + QPoint(-30, 0))
+    mouse(slider, QEvent.Type.MouseButtonRelease, start + QPoint(-30, 0))
     assert room.own.history.undo_names == (f"Threshold WT {slider.value()} %", *names)
     value = slider.value()
     room.session.undo()
@@ -82,13 +91,13 @@ def test_esc_while_dragging_takes_it_back(qtbot: QtBot, room: Room, panel: Refin
     qtbot.waitUntil(slider.isEnabled)
     qtbot.wait(20)  # until everything is laid out
     start = handle(slider)
-    qtbot.mousePress(slider, LEFT, pos=start)
-    qtbot.mouseMove(slider, start + QPoint(30, 0))
+    mouse(slider, QEvent.Type.MouseButtonPress, start)
+    mouse(slider, QEvent.Type.MouseMove, start + QPoint(30, 0))
     qtbot.wait(5)
     assert not np.array_equal(room.own.label_map.array, ai.label_map.array)
     qtbot.keyClick(slider, Qt.Key.Key_Escape)
-    qtbot.mouseMove(slider, start + QPoint(40, 0))
-    qtbot.mouseRelease(slider, LEFT, pos=start + QPoint(40, 0))
+    mouse(slider, QEvent.Type.MouseMove, start + QPoint(40, 0))
+    mouse(slider, QEvent.Type.MouseButtonRelease, start + QPoint(40, 0))
     assert np.array_equal(room.own.label_map.array, ai.label_map.array)
     assert room.own.history.undo_names == names
     assert slider.value() == 50
@@ -141,9 +150,9 @@ def test_a_drag_on_a_locked_mask_goes_back(qtbot: QtBot, room: Room, panel: Refi
     qtbot.waitUntil(slider.isEnabled)
     qtbot.wait(20)  # until everything is laid out
     start = handle(slider)
-    qtbot.mousePress(slider, LEFT, pos=start)
-    qtbot.mouseMove(slider, start + QPoint(30, 0))
-    qtbot.mouseRelease(slider, LEFT, pos=start + QPoint(30, 0))
+    mouse(slider, QEvent.Type.MouseButtonPress, start)
+    mouse(slider, QEvent.Type.MouseMove, start + QPoint(30, 0))
+    mouse(slider, QEvent.Type.MouseButtonRelease, start + QPoint(30, 0))
     assert slider.value() == 50
     room.own.history.cancel()
 

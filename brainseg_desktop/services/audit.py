@@ -105,8 +105,8 @@ def audits_of(paths: Iterable[Path]) -> list[AuditRecord]:
     Raises
     ------
     UserError
-        ``blinded_mask``, ``blinded_case``; ``audit_missing`` (param ``path``) for a mask without one, or that was changed since its export; what
-        reading the file raises.
+        ``blinded_mask``, ``blinded_case``; ``audit_missing`` (param ``path``) for a mask without one, or that
+        was changed since its export; what reading the file raises.
     """
     records = []
     paths = tuple(paths)

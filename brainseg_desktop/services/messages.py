@@ -159,6 +159,10 @@ SENTENCES: dict[str, str] = {
         "Readings of this study start from the network's mask, and that of {case} is not there yet. Whoever "
         "looks after the study has the network outline the cases first (Study, Outline cases)."
     ),
+    "reading_blinded": (
+        "This reading is blinded: no other mask may come in before it is unblinded. Lock the reading first."
+    ),
+    "mask_locked": "This reading is locked; its mask cannot be changed any more.",
     "reading_locked": "The reading {path} is locked and was not changed.",
     "reading_not_locked": "{path} is not locked yet.",
     "reading_mask_missing": "The mask {path} is missing.",

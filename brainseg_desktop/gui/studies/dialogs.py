@@ -185,6 +185,19 @@ class NewStudyDialog(QDialog):
             ]
         return chosen
 
+    def _unticked(self) -> set[tuple[str, str]]:
+        """(reader, case) pairs that were taken off, by the names that head the table at present."""
+        table = self._assignment
+        heads = [table.horizontalHeaderItem(c) for c in range(table.columnCount())]
+        sides = [table.verticalHeaderItem(r) for r in range(table.rowCount())]
+        return {
+            (head.text(), side.text())
+            for column, head in enumerate(heads)
+            for row, side in enumerate(sides)
+            if head is not None and side is not None
+            if (item := table.item(row, column)) is not None and item.checkState() is Qt.CheckState.Unchecked
+        }
+
     def _look_for_cases(self) -> None:
         text = self._cases_folder.text().strip()
         self._turn += 1
@@ -218,7 +231,7 @@ class NewStudyDialog(QDialog):
         super().done(result)
 
     def _follow_readers(self) -> None:
-        before = self._assigned() if self._assignment.columnCount() else {}
+        taken_off = self._unticked()
         split, readers = self._split.isChecked(), self.readers
         self._assignment.setVisible(split)
         if split:
@@ -230,7 +243,7 @@ class NewStudyDialog(QDialog):
                 for column, reader in enumerate(readers):
                     item = QTableWidgetItem()
                     item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-                    ticked = reader not in before or case.name in before[reader]
+                    ticked = (reader, case.name) not in taken_off
                     item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
                     self._assignment.setItem(row, column, item)
         self._check()

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from brainseg_desktop.gui.panels.parts import faint
 
@@ -50,6 +59,7 @@ class ReadingBar(QFrame):
         self._remark.setPlaceholderText("Remark")
         self._remark.setAccessibleName("Remark on this reading")
         self._remark.setMaxLength(2000)
+        self._remark.setMinimumWidth(8 * self.fontMetrics().horizontalAdvance("m"))
         self._remark.editingFinished.connect(self._remarked)
         self._known_remark = ""
         self._save = QPushButton("Save draft")
@@ -60,8 +70,11 @@ class ReadingBar(QFrame):
         self._accept.clicked.connect(self.accepted)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 6, 4)
-        row.addWidget(self._title)
-        row.addWidget(self._state)
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(self._title)
+        words.addWidget(self._state)
+        row.addLayout(words)
         row.addSpacing(8)
         for key, text in flags.items():
             box = QCheckBox(text)

@@ -94,7 +94,9 @@ class StudyWindow(QWidget):
             )
         shown = "Everybody sees all masks." if not blinded else ""
         self._state.setText(" ".join(part for part in (who, hidden, shown) if part))
-        self._unblind.setVisible(blinded)
+        done = all(item.status == "locked" for item in items)
+        # A reader does not break the blinding of readings that are still to come.
+        self._unblind.setVisible(blinded and (reader is None or done))
         self._outline.setVisible(reader is None or not blinded)
         names = {r.key: r.name for r in design.readers}
         self.worklist.set_items(items, names, of_one=reader is not None)
@@ -105,7 +107,12 @@ class StudyWindow(QWidget):
 
     @staticmethod
     def _words(study: Study) -> list[tuple[str, str]]:
-        return [*design_words(study).items(), ("Folder", str(study.folder))]
+        known = design_words(study)
+        if study.is_blinded and study.reader is not None:
+            # Who knows of repeats looks for them.
+            for key in ("Hidden repeats", "Readers", "Order"):
+                known.pop(key)
+        return [*known.items(), ("Folder", str(study.folder))]
 
     def set_progress(self, done: float | None, text: str = "") -> None:
         """Show how far a job is; None: there is none."""

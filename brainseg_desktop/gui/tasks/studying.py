@@ -539,10 +539,8 @@ class Studying(QObject):
         opened, record = self.reading, self._record
         if opened is None or record is None or self.study is None or self.study.reader is None:
             return
-        total = len(self.study.readings[self.study.reader.key])
-        title = f"{self.title(opened.reading)}  ({opened.reading.number} of {total})"
         locked = record.status == "locked"
-        self.bar.show_reading(title, "", record.flags, record.remark, locked=locked)
+        self.bar.show_reading(self.title(opened.reading), "", record.flags, record.remark, locked=locked)
         self._show_state()
 
     def _show_state(self) -> None:
@@ -601,6 +599,12 @@ class Studying(QObject):
 
     def _ask_unblind(self, study: Study, left: int) -> None:
         if study is not self.study:
+            return
+        if left and study.reader is not None:
+            self._desk.say(
+                f"{left} readings of this study are not locked yet. Who looks after the study can unblind it "
+                "before they are."
+            )
             return
         text = "Everybody will see all masks and scores. This cannot be taken back."
         if left:

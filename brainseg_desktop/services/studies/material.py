@@ -14,7 +14,7 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io import nifti, tiff
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind
 from brainseg_desktop.io.schemes import read_sidecar as read_mask_sidecar
-from brainseg_desktop.io.study import RATINGS, Sidecar
+from brainseg_desktop.io.study import Sidecar
 from brainseg_desktop.services.opening import OpenedCase, mask_labels, read_case
 from brainseg_desktop.services.studies.reading import changes_since, hash_file, images_changed
 from brainseg_desktop.services.studies.results import Exclusion, Material, Rater, RatingFile
@@ -217,7 +217,7 @@ def _masks(study: Study, case: str, files: CaseFiles) -> Iterator[tuple[str, Rat
 
 def _others(study: Study, case: str, files: CaseFiles | None) -> Iterator[tuple[str, RaterKind, Path]]:
     for key, (name, kind) in OTHERS.items():
-        path = study.folder / RATINGS / key / f"{case}_seg-{key}_dseg.nii.gz"
+        path = study.other_path(key, case)
         if path.exists():
             yield name, kind, path
     if files is not None and files.masks:

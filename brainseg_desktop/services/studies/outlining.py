@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.core.study import AI_KEY
 from brainseg_desktop.io.claims import claim_folder
 from brainseg_desktop.services.export import export_rating
 from brainseg_desktop.services.headless import Segmenting, segment_cases
 from brainseg_desktop.services.opening import read_case
-from brainseg_desktop.services.studies.reading import ai_mask_path
 from brainseg_desktop.services.studies.study import Study, case_files
 
 
@@ -48,12 +48,12 @@ def outline_cases(
         ``claim_held`` if another program is doing it; what is wrong with the network.
     """
     cases = [c.name for c in study.design.cases]
-    todo = [name for name in cases if not ai_mask_path(study, name).exists()]
+    todo = [name for name in cases if not study.other_path(AI_KEY, name).exists()]
     problems: list[tuple[str, UserError]] = []
     written = 0
     if not todo:
         return Outlined(0, len(cases), ())
-    folder = ai_mask_path(study, todo[0]).parent
+    folder = study.other_path(AI_KEY, todo[0]).parent
     claim = claim_folder(folder)
     try:
         with segment_cases(folder, model, device) as segment:
@@ -80,4 +80,6 @@ def _outline(study: Study, name: str, segment: Segmenting, tell: Callable[[float
     case = read_case(replace(case_files(study, name), masks=())).case
     case.name = name
     rating, _ = segment.predict(case, tell)
-    export_rating(case, rating, ai_mask_path(study, name), scheme=study.scheme, within=lambda about: about)
+    export_rating(
+        case, rating, study.other_path(AI_KEY, name), scheme=study.scheme, within=lambda about: about
+    )

@@ -20,11 +20,11 @@ from brainseg_desktop.core.study import AI_KEY, Reading
 from brainseg_desktop.io import nifti
 from brainseg_desktop.io.atomic import write_bytes, write_error
 from brainseg_desktop.io.schemes import PROGRAM
-from brainseg_desktop.io.study import RATINGS, ReadingRecord, Sidecar, sealed
+from brainseg_desktop.io.study import ReadingRecord, Sidecar, sealed
 from brainseg_desktop.services.export import export_rating
 from brainseg_desktop.services.opening import mask_labels, read_case
 from brainseg_desktop.services.recovery import Recoverable, pending_reading
-from brainseg_desktop.services.studies.study import MASK_SUFFIX, Study, case_files, now_utc
+from brainseg_desktop.services.studies.study import Study, case_files, now_utc
 
 _log = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ def read_ai_mask(study: Study, case_name: str, case: Case) -> Rating:
     UserError
         ``study_start_missing`` if the study's cases have not been outlined; what reading it raises.
     """
-    path = ai_mask_path(study, case_name)
+    path = study.other_path(AI_KEY, case_name)
     if not path.exists():
         raise UserError("study_start_missing", path=study.folder, case=case.name)
     content = nifti.read_mask(path, study.scheme)
@@ -218,11 +218,6 @@ def read_ai_mask(study: Study, case_name: str, case: Case) -> Rating:
         content.source,
         details=sidecar.get("details") or {},
     )
-
-
-def ai_mask_path(study: Study, case: str) -> Path:
-    """Where the network's mask of a case belongs."""
-    return study.folder / RATINGS / AI_KEY / f"{case}_seg-{AI_KEY}_dseg{MASK_SUFFIX}"
 
 
 def study_details(study: Study, reading: Reading) -> dict[str, Any]:

@@ -137,6 +137,10 @@ class Study:
         """Where the mask of a reading belongs."""
         return self.folder / RATINGS / reading.reader / f"{reading.stem}{MASK_SUFFIX}"
 
+    def other_path(self, key: str, case: str) -> Path:
+        """Where a mask that no reader made belongs; `key` is one of `core.study.RESERVED`."""
+        return self.folder / RATINGS / key / f"{case}_seg-{key}_dseg{MASK_SUFFIX}"
+
     def sidecar_path(self, reading: Reading) -> Path:
         """Where its record belongs."""
         return self.folder / RATINGS / reading.reader / f"{reading.stem}.json"

@@ -21,7 +21,7 @@ from brainseg_desktop.core.study import Reading
 from brainseg_desktop.io import atomic
 from brainseg_desktop.services.session import Session
 from brainseg_desktop.services.studies.material import material_of, open_comparison
-from brainseg_desktop.services.studies.reading import ai_mask_path, open_reading, save_reading, write_record
+from brainseg_desktop.services.studies.reading import open_reading, save_reading, write_record
 from brainseg_desktop.services.studies.study import Study
 
 from .conftest import SHAPE, ball
@@ -129,7 +129,7 @@ def test_a_reading_that_starts_from_the_network_gets_its_mask_as_a_step(
 
 
 def _write_ai(study: Study, case: str, labels: np.ndarray | None = None) -> None:
-    path = ai_mask_path(study, case)
+    path = study.other_path("ai", case)
     path.parent.mkdir(parents=True, exist_ok=True)
     flair = nibabel.load(next(study.case_path(case).glob("*flair*")))
     numbers = np.where(ball((12, 10, 6), 4), 2, 0) if labels is None else labels

@@ -52,7 +52,7 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
         ),
         ("Mea&sure", "ruler angle roi diameters - delete_measurement"),
         ("&Network", "segment cancel - ? about_network models_folder - uncertainty"),
-        ("&Agreement", "compare both_masks difference"),
+        ("&Agreement", "compare swap_pair - both_masks difference agreement_map - majority staple"),
         ("&Help", "help about"),
     ):
         menu = bar.addMenu(title)

@@ -127,6 +127,9 @@ class Commands:
             "slice_down": lambda: viewer.step(-1),
             "theme": self._set_theme,
             "compare": self._window.agreement.show_report,
+            "swap_pair": self._window.agreement.swap,
+            "majority": lambda: self._window.agreement.ask_consensus("majority"),
+            "staple": lambda: self._window.agreement.ask_consensus("staple"),
             "help": self._show_help,
             "about": lambda: QMessageBox.about(self._window, "About", about_text()),
         }

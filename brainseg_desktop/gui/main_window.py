@@ -138,6 +138,7 @@ class MainWindow(QMainWindow):
         self.recovering = Recovering(self.desk, self.opener)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
+        self.agreement.set_actions(self.actions_by_name)
         self._lay_out()
         self.following = Following(self)
         self._connect()

@@ -232,6 +232,14 @@ ACTIONS = (
         True,
     ),
     ActionSpec(
+        "agreement_map",
+        "Agreement map",
+        "Agreement",
+        ("Shift+U",),
+        "Show how many of the readers marked each voxel, in the region chosen under Agreement",
+        True,
+    ),
+    ActionSpec(
         "auto_window",
         "Auto window",
         "Display",
@@ -367,6 +375,27 @@ ACTIONS = (
     ActionSpec("theme", "Light theme", "Display", (), "Change between the dark and the light look", True),
     ActionSpec(
         "compare", "Compare", "Agreement", ("Ctrl+M",), "Measure agreement with the reference or another mask"
+    ),
+    ActionSpec(
+        "swap_pair",
+        "Swap the pair",
+        "Agreement",
+        (),
+        "Take the mask as reference and the reference as mask, whichever is shown",
+    ),
+    ActionSpec(
+        "majority",
+        "Majority of masks...",
+        "Agreement",
+        (),
+        "Make a mask of what more than half of the readers marked",
+    ),
+    ActionSpec(
+        "staple",
+        "STAPLE of masks...",
+        "Agreement",
+        (),
+        "Make a mask out of those of several readers, each weighted by how well it agrees with the others",
     ),
     ActionSpec(
         "new_study",

@@ -134,6 +134,9 @@ class Commands:
             "accept_reading": self._window.studying.accept,
             "save_reading": self._window.studying.save,
             "close_study": self._window.studying.close_study,
+            "swap_pair": self._window.agreement.swap,
+            "majority": lambda: self._window.agreement.ask_consensus("majority"),
+            "staple": lambda: self._window.agreement.ask_consensus("staple"),
             "help": self._show_help,
             "about": lambda: QMessageBox.about(self._window, "About", about_text()),
         }

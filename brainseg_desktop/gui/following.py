@@ -59,6 +59,7 @@ class Following(QObject):
             actions[name].setEnabled(case is not None)
         for name in ("cancel", *_NEED_DOUBT):
             actions[name].setEnabled(False)
+        window.agreement.follow_actions()
         self.follow_layout()
         self.follow_tool()
         self.follow_history()
@@ -105,7 +106,7 @@ class Following(QObject):
         if scheme is not None and state.tissue not in scheme.tissues:
             state.set_tissue(scheme.tissues[0])
         window.labels.set_scheme(scheme, state.tissue, state.hidden, state.colours, state.constraints.locked)
-        state.reference = session.reference
+        state.reference, state.compared = session.reference, session.compared
         doubted = session.doubted
         state.uncertainty = doubted.uncertainty if doubted is not None else None
         for name in _NEED_DOUBT:
@@ -182,6 +183,6 @@ class Following(QObject):
     def _voxels_changed(self, change: tuple[Rating, Box]) -> None:
         rating, box = change
         session = self._window.session
-        if rating is session.shown or rating is session.reference:
+        if rating in (session.shown, session.measured, session.reference):
             self._window.state.touch(box)
             self._window.agreement.voxels_changed()

@@ -140,6 +140,7 @@ class MainWindow(QMainWindow):
         self.studying = Studying(self.desk, self, QWidget(), settings.device)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
+        self.agreement.set_actions(self.actions_by_name)
         self._lay_out()
         self.following = Following(self)
         self._connect()

@@ -105,6 +105,11 @@ SENTENCES: dict[str, str] = {
         "network cannot use it. Resample it to the others, or choose another network."
     ),
     "masks_too_few": "Agreement needs the masks of two readers or more; {n} was given. Name more files.",
+    "consensus_too_few": "A consensus needs two masks or more; {n} was chosen. Tick more masks.",
+    "consensus_schemes": (
+        "The masks of {raters} do not share a label scheme that holds all their labels, so they cannot be "
+        "fused. Leave out those with other labels."
+    ),
     "audit_missing": (
         "{path} has no record of changes beside it: it was not exported by this program, was started "
         "elsewhere, or was changed since. Export it again from the window."

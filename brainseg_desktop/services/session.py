@@ -77,6 +77,8 @@ class Session:
         self.case: Case | None = None
         self.shown: Rating | None = None
         self.reference: Rating | None = None
+        # The mask side of the comparison where the reader chose one; else it follows the mask shown.
+        self.compared: Rating | None = None
         self.ratings_changed: Event[None] = Event()
         self.voxels_changed: Event[tuple[Rating, Box]] = Event()
         self.history_changed: Event[None] = Event()
@@ -108,7 +110,7 @@ class Session:
             _close(journal)
         self._journals.clear()
         self._audits.clear()
-        self.case = self.shown = self.reference = None
+        self.case = self.shown = self.reference = self.compared = None
         self.terms = Terms(self.reader)
         self._live = None
         self.ratings_changed.emit(None)
@@ -184,14 +186,24 @@ class Session:
     def show(self, rating: Rating) -> None:
         """Lay this mask over the images."""
         self.shown = rating
-        if rating is self.reference:
+        if self.measured is self.reference:
             self.reference = None
         self._compare_anew()
         self.ratings_changed.emit(None)
 
+    @property
+    def measured(self) -> Rating | None:
+        """The mask side of the comparison: the one chosen for it, else the mask shown."""
+        return self.compared if self.compared is not None else self.shown
+
     def compare_with(self, rating: Rating | None) -> None:
-        """Measure the mask shown against this one."""
-        self.reference = rating if rating is not self.shown else None
+        """Measure the mask side against this one."""
+        self.compare_pair(rating, self.compared)
+
+    def compare_pair(self, reference: Rating | None, mask: Rating | None) -> None:
+        """Measure one mask against another, whichever is shown; None as `mask` follows the mask shown."""
+        self.compared = mask
+        self.reference = reference if reference is not self.measured else None
         self._compare_anew()
         self.ratings_changed.emit(None)
 
@@ -247,7 +259,7 @@ class Session:
 
     @property
     def live(self) -> LiveAgreement | None:
-        """Counts of the mask shown against the one compared with; None where there is no pair."""
+        """Counts of the mask side against the reference side; None where there is no pair."""
         return self._live
 
     # Editing ----------------------------------------------------------------------------------------
@@ -281,6 +293,7 @@ class Session:
     def _drop(self, rating: Rating) -> None:
         assert self.case is not None
         self.case.ratings.remove(rating)
+        self.compared = None if rating is self.compared else self.compared
         self._audits.pop(id(rating), None)
         journal = self._journals.pop(id(rating), None)
         if journal is not None:
@@ -304,15 +317,16 @@ class Session:
         self._journals[id(rating)] = journal
 
     def _voxels_changed(self, rating: Rating, box: Box) -> None:
-        if self._live is not None and (rating is self.shown or rating is self.reference):
+        if self._live is not None and (rating is self.measured or rating is self.reference):
             self._live.update(box)
         self.voxels_changed.emit((rating, box))
 
     def _compare_anew(self) -> None:
         self._live = None
-        if self.case is None or self.shown is None or self.reference is None:
+        mask = self.measured
+        if self.case is None or mask is None or self.reference is None:
             return
-        self._live = LiveAgreement(self.reference.label_map.array, self.shown.label_map.array, self.case.grid)
+        self._live = LiveAgreement(self.reference.label_map.array, mask.label_map.array, self.case.grid)
 
 
 def _close(journal: Journal) -> None:

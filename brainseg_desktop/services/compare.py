@@ -190,13 +190,7 @@ def compare(
     UserError
         ``masks_differ_in_shape`` if the arrays do not fit each other or the grid.
     """
-    if reference.shape != mask.shape or reference.shape != grid.shape:
-        raise UserError("masks_differ_in_shape", reference=reference.shape, mask=mask.shape)
-    # Only the box with any label is looked at; what lies outside it is background in both.
-    box = Box.of((reference | mask) != 0)
-    first, second = _widened(box, grid.shape, reference), _widened(box, grid.shape, mask)
-    histogram = joint_histogram(first, second)
-    histogram[0, 0] += reference.size - first.size
+    histogram, first, second = _counted(reference, mask, grid)
     voxel_ml = grid.voxel_volume_ml if grid.spacing_known else None
     overlaps = {r.name: OverlapScores.of(confusion_of(histogram, r.tissues), voxel_ml) for r in regions}
     return AgreementReport(
@@ -210,6 +204,62 @@ def compare(
         labels={t: OverlapScores.of(confusion_of(histogram, (t,)), voxel_ml) for t in tissues},
         tolerance_mm=tolerance_mm,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PairScores:
+    """One region of two masks, each in turn the reference of the other.
+
+    Parameters
+    ----------
+    counts : Confusion
+        Of the second mask, the first being the reference.
+    there, back : RegionScores
+        The first mask as reference, and the second.
+    """
+
+    counts: Confusion
+    there: RegionScores
+    back: RegionScores
+
+
+def compare_both_ways(
+    first: Labels, second: Labels, grid: Grid, regions: Sequence[Region], tolerance_mm: float = 1.0
+) -> dict[str, PairScores]:
+    """What `compare` says of two masks in either order, by region; distances are computed once.
+
+    Raises
+    ------
+    UserError
+        ``masks_differ_in_shape``.
+    """
+    histogram, one, other = _counted(first, second, grid)
+    voxel_ml = grid.voxel_volume_ml if grid.spacing_known else None
+    found = {}
+    for region in regions:
+        counts = confusion_of(histogram, region.tissues)
+        overlaps = [OverlapScores.of(c, voxel_ml) for c in (counts, counts.turned)]
+        if not grid.spacing_known:
+            there, back = (RegionScores(overlap, NO_SURFACE, NO_SPACING) for overlap in overlaps)
+        else:
+            a, b = region.mask(one), region.mask(other)
+            distances = surface_distances(a, b, grid.spacing_mm)
+            there = _outlined(overlaps[0], a, b, grid, distances, tolerance_mm)
+            back = _outlined(overlaps[1], b, a, grid, distances.turned, tolerance_mm)
+        found[region.name] = PairScores(counts, there, back)
+    return found
+
+
+def _counted(reference: Labels, mask: Labels, grid: Grid) -> tuple[NDArray[np.int64], Labels, Labels]:
+    """The joint histogram of two masks, and the part of each that is worth a look."""
+    if reference.shape != mask.shape or reference.shape != grid.shape:
+        raise UserError("masks_differ_in_shape", reference=reference.shape, mask=mask.shape)
+    # Only the box with any label is looked at; what lies outside it is background in both.
+    box = Box.of((reference | mask) != 0)
+    first, second = _widened(box, grid.shape, reference), _widened(box, grid.shape, mask)
+    histogram = joint_histogram(first, second)
+    histogram[0, 0] += reference.size - first.size
+    return histogram, first, second
 
 
 def _widened(box: Box, shape: tuple[int, int, int], labels: Labels) -> Labels:
@@ -233,7 +283,18 @@ def _with_outlines(
         return RegionScores(overlap, NO_SURFACE, NO_SPACING)
     first, second = region.mask(reference), region.mask(mask)
     distances = surface_distances(first, second, grid.spacing_mm)
-    lesions = lesion_wise(first, second, grid.spacing_mm, distances)
+    return _outlined(overlap, first, second, grid, distances, tolerance_mm)
+
+
+def _outlined(
+    overlap: OverlapScores,
+    reference: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    grid: Grid,
+    distances: SurfaceDistances,
+    tolerance_mm: float,
+) -> RegionScores:
+    lesions = lesion_wise(reference, mask, grid.spacing_mm, distances)
     return RegionScores(overlap, SurfaceScores.of(distances, tolerance_mm), lesions)
 
 

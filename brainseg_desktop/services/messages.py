@@ -105,6 +105,26 @@ SENTENCES: dict[str, str] = {
         "network cannot use it. Resample it to the others, or choose another network."
     ),
     "masks_too_few": "Agreement needs the masks of two readers or more; {n} was given. Name more files.",
+    # Studies
+    "study_without_masks": (
+        "{name} has no finished masks to measure. Lock readings first, or name a folder with masks."
+    ),
+    "measuring_cancelled": "The study was not measured to the end. What was measured is kept: start again.",
+    "mask_changed": (
+        "{path} is not the file it was when the study was read: it was changed meanwhile. It was left out; "
+        "measure again."
+    ),
+    "rating_off_grid": (
+        "The mask {path} does not lie on the grid that the masks of {case} share: {reason} differs. It was "
+        "left out; resample it first."
+    ),
+    "case_not_measured": (
+        "{case} could not be measured: its process was ended twice, perhaps for want of memory. It was left "
+        "out; close other programs and measure again."
+    ),
+    "case_failed": (
+        "{case} could not be measured ({reason}). It was left out; measure again, and report it if it stays."
+    ),
     "audit_missing": (
         "{path} has no record of changes beside it: it was not exported by this program, was started "
         "elsewhere, or was changed since. Export it again from the window."

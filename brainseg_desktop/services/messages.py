@@ -109,6 +109,15 @@ SENTENCES: dict[str, str] = {
     "study_without_masks": (
         "{name} has no finished masks to measure. Lock readings first, or name a folder with masks."
     ),
+    "masks_not_found": (
+        "{path} holds no masks of readers. Choose a folder with one folder a reader, or one folder a case."
+    ),
+    "masks_of_one_reading": (
+        "{names} all seem to be the mask of {case} by {rater}. Rename them, or take one out."
+    ),
+    "consensus_too_few": (
+        "A consensus of {case} needs the masks of two readers; {n} can be used. Add masks, or leave it out."
+    ),
     "measuring_cancelled": "The study was not measured to the end. What was measured is kept: start again.",
     "mask_changed": (
         "{path} is not the file it was when the study was read: it was changed meanwhile. It was left out; "

@@ -27,8 +27,8 @@ _OF_PAIRS = {
     ),
     "interval": (
         "95 % percentile bootstrap of the mean, 2000 resamplings of cases with a fixed seed; a case is drawn "
-        "with all its pairs, as they are not independent (Efron and Tibshirani 1993). None with fewer "
-        "than two cases."
+        "with all its pairs, as they are not independent (Efron and Tibshirani 1993). With few cases it is "
+        "too narrow; with one there is none."
     ),
 }
 _OF_READERS = {

@@ -83,6 +83,8 @@ SENTENCES: dict[str, str] = {
         "There is no room left to write {path}. Free some space and try again; the old file is unchanged."
     ),
     "no_permission": "{path} may not be written. Choose another folder, or change its permissions.",
+    "report_format": "{path} does not end in .pdf or .html. Choose a name that does.",
+    "chart_format": "{path} does not end in .png or .svg. Choose a name that does.",
     "write_failed": (
         "{path} could not be written ({reason}). Choose another folder; the old file is unchanged."
     ),
@@ -331,6 +333,29 @@ SENTENCES: dict[str, str] = {
         "The checkpoint {path} does not belong to this recipe ({reason}). Start without --resume."
     ),
 }
+
+
+# Why a score or a statistic has no number, to stand in its place.
+STATES: dict[str, str] = {
+    "both_empty": "both empty",
+    "one_empty": "one empty",
+    "no_spacing": "no voxel size",
+    "too_few": "too few readings",
+    "empty": "nothing marked",
+    "no_variation": "nothing differs",
+    "zero_mean": "the mean is 0",
+}
+
+
+def state_words(state: str) -> str:
+    """Why there is no number, in two or three words.
+
+    Examples
+    --------
+    >>> state_words("both_empty")
+    'both empty'
+    """
+    return STATES.get(state, state.replace("_", " "))
 
 
 class _Values(dict[str, str]):

@@ -380,6 +380,18 @@ def words(error: UserError) -> str:
     return said[0].upper() + said[1:] if said.startswith("the ") else said
 
 
+def words_without_folders(error: UserError) -> str:
+    """The sentence with the names of files only, for pages that are given away: a folder may name a patient.
+
+    Examples
+    --------
+    >>> words_without_folders(UserError("file_missing", path=Path("Jane Doe/b.nii")))
+    'b.nii does not exist. Check the path.'
+    """
+    params = {key: Path(v.name) if isinstance(v, Path) else v for key, v in error.params.items()}
+    return words(UserError(error.code, **params))
+
+
 def _told(value: object) -> str:
     """A parameter in words: paths as given, lists joined."""
     if isinstance(value, Path | str):

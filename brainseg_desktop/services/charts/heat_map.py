@@ -26,8 +26,8 @@ from brainseg_desktop.services.charts.sheet import (
 )
 from brainseg_desktop.services.studies.results import MeanScore, Measure, MeasureTable, StudyReport
 
-LARGEST_CELL = 46.0
-LONGEST_NAME = 110.0
+LARGEST_CELL = 32.0
+LONGEST_NAME = 96.0
 # The one measure with a sign: its colours go with the distance from 0.
 SIGNED = "volume_difference_ml"
 BAR, BAR_ROOM, BAR_STEPS = 10.0, 64.0, 40

@@ -84,7 +84,7 @@ def print_study(report: StudyReport) -> None:
         _print_volumes(report, region)
     click.echo("")
     for key, rule in report.rules.items():
-        click.echo(f"{key}: {rule}")
+        click.echo(click.wrap_text(f"{key}: {rule}", 110, subsequent_indent="  "))
 
 
 def _print_matrix(report: StudyReport, region: RegionResults) -> None:

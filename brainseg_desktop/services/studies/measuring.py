@@ -97,11 +97,15 @@ def measure_study(
     with closing(_measured([w.job for w in waiting], workers, cancelled)) as measured:
         for number, found in measured:
             work = waiting[number]
-            if isinstance(found, UserError):
-                done[work.case] = MeasuredCase(work.files, failure=found)
-            else:
+            if isinstance(found, CaseNumbers):
                 keep(folder, work.key, found)
                 done[work.case] = MeasuredCase(work.files, found)
+            elif found.reason:
+                error = UserError("case_failed", case=work.case, reason=found.reason)
+                done[work.case] = MeasuredCase(work.files, failure=error)
+            else:
+                error = UserError("case_not_measured", case=work.case)
+                done[work.case] = MeasuredCase(work.files, failure=error)
             tell(len(done) / len(works))
     return report_of(material, done)
 
@@ -140,7 +144,14 @@ def _stop_if(cancelled: Cancelled) -> None:
         raise UserError("measuring_cancelled")
 
 
-Found = CaseNumbers | UserError
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A case without numbers: `reason` is what went wrong in its process, empty if that ended."""
+
+    reason: str = ""
+
+
+Found = CaseNumbers | _Failure
 
 
 def _measured(
@@ -155,20 +166,20 @@ def _measured(
     count = min(workers or min(os.cpu_count() or 1, MOST_WORKERS), len(jobs))
     again: list[int] = []
     for number, found in _shared_out(dict(enumerate(jobs)), count, cancelled):
-        if found is None:
+        if found == _Failure():
             again.append(number)
         else:
             yield number, found
     # Beside others there may have been too little memory; alone a case has all of it.
     for number in again:
         for _, found in _shared_out({number: jobs[number]}, 1, cancelled):
-            yield number, UserError("case_not_measured") if found is None else found
+            yield number, found
 
 
 def _shared_out(
     jobs: Mapping[int, CaseJob], workers: int, cancelled: Cancelled
-) -> Generator[tuple[int, Found | None], None, None]:
-    """Give jobs to processes as they get free; None for a job that ended its process."""
+) -> Generator[tuple[int, Found], None, None]:
+    """Give jobs to processes as they get free."""
     waiting = deque(jobs)
     busy: dict[int, WorkerProcess] = {}
     with tempfile.TemporaryDirectory(prefix="brainseg-") as folder:
@@ -216,13 +227,13 @@ def _ask(process: WorkerProcess, job: CaseJob, place: Path) -> None:
         _log.debug("a process ended before it was asked", exc_info=True)
 
 
-def _answer(event: Mapping[str, object] | None, place: Path) -> Found | None:
-    """What a process found; None if it ended, or ran out of memory."""
+def _answer(event: Mapping[str, object] | None, place: Path) -> Found:
+    """What a process found; running out of memory is like being ended."""
     if event is None:
-        return None
+        return _Failure()
     if event.get("event") == "failed":
         reason = str(event.get("reason"))
-        return None if reason.startswith("MemoryError") else UserError("case_failed", reason=reason)
+        return _Failure("" if reason.startswith("MemoryError") else reason)
     numbers = msgspec.json.decode(place.read_bytes(), type=CaseNumbers)
     place.unlink()
     return numbers

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.atomic import write_error
+from brainseg_desktop.services.report.document import write_report
+from brainseg_desktop.services.report.study_pages import study_document
 from brainseg_desktop.services.studies.consensus import (
     METHODS,
     consensus_path,
@@ -14,6 +16,7 @@ from brainseg_desktop.services.studies.consensus import (
     write_consensus,
 )
 from brainseg_desktop.services.studies.results import Material, StudyReport
+from brainseg_desktop.services.studies.tables import write_tables
 
 REPORTS = ("report.html", "report.pdf")
 CONSENSUS = "consensus"
@@ -31,9 +34,6 @@ def write_study(
     UserError
         ``output_is_file``, ``disk_full``, ``no_permission``, ``write_failed``, ``would_overwrite_input``.
     """
-    from brainseg_desktop.services.report import study_document, write_report
-    from brainseg_desktop.services.studies.tables import write_tables
-
     if folder.exists() and not folder.is_dir():
         raise UserError("output_is_file", path=folder)
     try:

@@ -309,8 +309,7 @@ def _exclusions(material: Material, cases: Mapping[str, MeasuredCase]) -> list[E
         if measured is None:
             continue
         if measured.failure is not None:
-            error = measured.failure
-            found.append(Exclusion(case, "", UserError(error.code, **{**error.params, "case": case})))
+            found.append(Exclusion(case, "", measured.failure))
         if measured.numbers is None:
             continue
         for index in sorted(

@@ -18,6 +18,7 @@ from brainseg_desktop.cli.masks import compare_command, export_command
 from brainseg_desktop.cli.programs import (
     bench_command,
     evaluate_command,
+    measure_command,
     selftest_command,
     train_command,
     worker_command,
@@ -72,6 +73,7 @@ for _command in (
     bench_command,
     selftest_command,
     worker_command,
+    measure_command,
 ):
     commands.add_command(_command)
 

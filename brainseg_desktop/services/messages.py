@@ -83,6 +83,8 @@ SENTENCES: dict[str, str] = {
         "There is no room left to write {path}. Free some space and try again; the old file is unchanged."
     ),
     "no_permission": "{path} may not be written. Choose another folder, or change its permissions.",
+    "report_format": "{path} does not end in .pdf or .html. Choose a name that does.",
+    "chart_format": "{path} does not end in .png or .svg. Choose a name that does.",
     "write_failed": (
         "{path} could not be written ({reason}). Choose another folder; the old file is unchanged."
     ),
@@ -109,6 +111,35 @@ SENTENCES: dict[str, str] = {
     "consensus_schemes": (
         "The masks of {raters} do not share a label scheme that holds all their labels, so they cannot be "
         "fused. Leave out those with other labels."
+    ),
+    # Studies
+    "study_without_masks": (
+        "{name} has no finished masks to measure. Lock readings first, or name a folder with masks."
+    ),
+    "masks_not_found": (
+        "{path} holds no masks of readers. Choose a folder with one folder a reader, or one folder a case."
+    ),
+    "masks_of_one_reading": (
+        "{names} all seem to be the mask of {case} by {rater}. Rename them, or take one out."
+    ),
+    "readers_too_few": (
+        "A consensus of {case} needs the masks of two readers; {n} can be used. Add masks, or leave it out."
+    ),
+    "measuring_cancelled": "The study was not measured to the end. What was measured is kept: start again.",
+    "mask_changed": (
+        "{path} is not the file it was when the study was read: it was changed meanwhile. It was left out; "
+        "measure again."
+    ),
+    "rating_off_grid": (
+        "The mask {path} does not lie on the grid that the masks of {case} share: {reason} differs. It was "
+        "left out; resample it first."
+    ),
+    "case_not_measured": (
+        "{case} could not be measured: its process was ended twice, perhaps for want of memory. It was left "
+        "out; close other programs and measure again."
+    ),
+    "case_failed": (
+        "{case} could not be measured ({reason}). It was left out; measure again, and report it if it stays."
     ),
     "audit_missing": (
         "{path} has no record of changes beside it: it was not exported by this program, was started "
@@ -395,6 +426,29 @@ SENTENCES: dict[str, str] = {
 }
 
 
+# Why a score or a statistic has no number, to stand in its place.
+STATES: dict[str, str] = {
+    "both_empty": "both empty",
+    "one_empty": "one empty",
+    "no_spacing": "no voxel size",
+    "too_few": "too few readings",
+    "empty": "nothing marked",
+    "no_variation": "nothing differs",
+    "zero_mean": "the mean is 0",
+}
+
+
+def state_words(state: str) -> str:
+    """Why there is no number, in two or three words.
+
+    Examples
+    --------
+    >>> state_words("both_empty")
+    'both empty'
+    """
+    return STATES.get(state, state.replace("_", " "))
+
+
 class _Values(dict[str, str]):
     """Parameters of a sentence; an error raised far from its file does not know the path."""
 
@@ -415,6 +469,18 @@ def words(error: UserError) -> str:
         return f"Something went wrong: {error}"
     said = sentence.format_map(_Values({name: _told(value) for name, value in error.params.items()}))
     return said[0].upper() + said[1:] if said.startswith("the ") else said
+
+
+def words_without_folders(error: UserError) -> str:
+    """The sentence with the names of files only, for pages that are given away: a folder may name a patient.
+
+    Examples
+    --------
+    >>> words_without_folders(UserError("file_missing", path=Path("Jane Doe/b.nii")))
+    'b.nii does not exist. Check the path.'
+    """
+    params = {key: Path(v.name) if isinstance(v, Path) else v for key, v in error.params.items()}
+    return words(UserError(error.code, **params))
 
 
 def _told(value: object) -> str:

@@ -180,7 +180,7 @@ class StudyResults(QObject):
                     try:
                         found = make_consensus(material, case, method)
                     except UserError as error:
-                        if error.code != "consensus_too_few":
+                        if error.code != "readers_too_few":
                             raise
                         skipped += 1
                         break

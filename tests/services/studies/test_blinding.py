@@ -65,7 +65,7 @@ def _refused(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str
     return said.out
 
 
-# Files ------------------------------------------------------------------------------------------------------
+# Files ---------------------------------------------------------------------------------------------------
 
 
 def _ways(path: Path, tmp_path: Path) -> Iterator[Path]:
@@ -123,9 +123,7 @@ def test_a_case_of_the_study_is_not_opened_alone(case: Path, tmp_path: Path) -> 
         load_mask(next(case.glob("*seg*")))
 
 
-def test_the_case_is_known_on_this_machine_though_it_lies_outside_the_study(
-    case: Path, blind: Study
-) -> None:
+def test_the_case_is_known_on_this_machine_though_it_lies_outside_the_study(case: Path, blind: Study) -> None:
     assert not case.resolve().is_relative_to(blind.folder.resolve())
     check_open([blind.folder.parent / "nothing"])
     with pytest.raises(UserError, match="blinded_case"):
@@ -144,7 +142,7 @@ def test_reports_of_a_blinded_study_are_not_opened_either(blind: Study) -> None:
         check_open([blind.folder / "reports" / "study.json"])
 
 
-# Readings ----------------------------------------------------------------------------------------------------
+# Readings ------------------------------------------------------------------------------------------------
 
 
 def test_a_reading_holds_no_mask_but_ones_own(ben: Study, tmp_path: Path) -> None:
@@ -204,7 +202,7 @@ def test_the_own_mask_cannot_be_written_over_anothers(ben: Study, annas: Path, t
     assert annas.read_bytes() == before
 
 
-# Command line -------------------------------------------------------------------------------------------------
+# Command line --------------------------------------------------------------------------------------------
 
 
 def test_the_command_line_gives_nothing_away(

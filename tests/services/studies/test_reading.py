@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +80,7 @@ def test_a_locked_reading_can_neither_be_saved_nor_annotated_again(anna: Study, 
     with pytest.raises(UserError, match="reading_locked"):
         write_record(anna, reading, opened.record)
     assert (anna.mask_path(reading).read_bytes(), anna.sidecar_path(reading).read_bytes()) == before
-    assert not os.stat(anna.mask_path(reading)).st_mode & stat.S_IWUSR
+    assert not anna.mask_path(reading).stat().st_mode & stat.S_IWUSR
 
 
 def test_the_second_reading_of_a_case_shows_nothing_of_the_first(anna: Study, tmp_path: Path) -> None:
@@ -152,7 +151,7 @@ def test_a_full_disk_leaves_the_older_draft_as_it_was(
     assert (anna.mask_path(reading).read_bytes(), anna.sidecar_path(reading).read_bytes()) == before
 
 
-# What changed meanwhile ---------------------------------------------------------------------------------------
+# What changed meanwhile ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -192,9 +191,7 @@ def test_locked_readings_of_an_unblinded_study_are_its_material(finished: Path) 
         ("image gone", "reading_images_changed"),
     ],
 )
-def test_what_was_changed_after_locking_is_left_out_and_named(
-    finished: Path, damage: str, code: str
-) -> None:
+def test_what_was_changed_after_locking_is_left_out_and_named(finished: Path, damage: str, code: str) -> None:
     study = Study.open(finished)
     reading = next(r for r in study.readings["Ben"] if r.repeat == 1)
     mask, sidecar = study.mask_path(reading), study.sidecar_path(reading)
@@ -223,7 +220,9 @@ def test_what_was_changed_after_locking_is_left_out_and_named(
     named = {(e.case, e.rater, e.reason.code) for e in material.exclusions}
     assert (reading.case, "Ben", code) in named
     left = [f for f in material.files if f.rater == "Ben" and f.case == reading.case]
-    assert len(left) == sum(r.case == reading.case and r.repeat == 2 for r in study.readings["Ben"]) or not left
+    assert (
+        len(left) == sum(r.case == reading.case and r.repeat == 2 for r in study.readings["Ben"]) or not left
+    )
 
 
 def test_the_reader_is_told_of_changed_images_at_the_next_opening(anna: Study, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_damaged_design_is_named(make_study: Make, text: str) -> None:
     assert str(DESIGN_FILE) in str(told.value)
 
 
-# Order ------------------------------------------------------------------------------------------------------
+# Order ---------------------------------------------------------------------------------------------------
 
 
 def _design(cases: int, repeats: int = 0, seed: int = 1, readers: int = 3) -> StudyDesign:
@@ -132,7 +132,7 @@ def test_repeats_come_late_enough_and_are_the_same_cases_for_all(seed: int) -> N
     assert len(repeated[0]) == 10
 
 
-# Readers ----------------------------------------------------------------------------------------------------
+# Readers -------------------------------------------------------------------------------------------------
 
 
 def test_the_same_reader_twice_is_told_where_and_others_are_not_disturbed(make_study: Make) -> None:
@@ -167,7 +167,7 @@ def test_writing_after_the_folder_was_taken_over_is_refused(make_study: Make, tm
     other.close()
 
 
-# Worklist ---------------------------------------------------------------------------------------------------
+# Worklist ------------------------------------------------------------------------------------------------
 
 
 def test_the_worklist_tells_how_far_each_reading_is(make_study: Make, read: Read, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_opened_studies_are_known_on_this_machine(make_study: Make) -> None:
     assert known_studies() == (study.folder,)
 
 
-# Blinding ---------------------------------------------------------------------------------------------------
+# Blinding ------------------------------------------------------------------------------------------------
 
 
 def test_unblinding_waits_for_all_readings_unless_it_is_meant(make_study: Make, read: Read) -> None:

@@ -110,7 +110,13 @@ class Study:
         except UserError as error:
             if error.code != "claim_held":
                 raise
-            raise UserError("study_reader_elsewhere", reader=who.name, **error.params) from error
+            raise UserError(
+                "study_reader_elsewhere",
+                path=folder,
+                reader=who.name,
+                host=error.params["host"],
+                since=error.params["since"],
+            ) from error
         return Study(folder, design, who, claim)
 
     def close(self) -> None:

@@ -312,8 +312,6 @@ def _fill_table(table: ClickTable, heads: Sequence[str], rows: Sequence[Sequence
     for number, row in enumerate(rows):
         for column, text in enumerate(row):
             table.put(number, column, text)
-    if heads:
-        table.horizontalHeader().setStretchLastSection(True)
 
 
 def _scrolled(inside: QWidget) -> QWidget:

@@ -37,7 +37,7 @@ from brainseg_desktop.services.studies.reading import (
     save_reading,
     write_record,
 )
-from brainseg_desktop.services.studies.study import FLAGS, Study, WorkItem, create_study
+from brainseg_desktop.services.studies.study import FLAGS, Study, WorkItem, create_study, reading_title
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
@@ -296,7 +296,7 @@ class Studying(QObject):
     def title(self, reading: Reading) -> str:
         """What a reading is called at present."""
         hidden = self.study is not None and self.study.is_blinded
-        return reading.label if hidden else reading.case
+        return reading_title(reading, hidden=hidden)
 
     def _take(self, study: Study, opened: OpenedReading) -> None:
         desk = self._desk

@@ -24,6 +24,7 @@ from brainseg_desktop.cli.programs import (
     worker_command,
 )
 from brainseg_desktop.cli.readers import agreement_command, audit_command
+from brainseg_desktop.cli.studies import study_command
 from brainseg_desktop.core.errors import UserError
 
 DONE, BUG, MENDABLE, INTERRUPTED = 0, 1, 2, 130
@@ -62,6 +63,7 @@ for _command in (
     models_command,
     compare_command,
     agreement_command,
+    study_command,
     audit_command,
     export_command,
     check_command,

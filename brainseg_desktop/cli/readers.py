@@ -41,7 +41,7 @@ def agreement_command(
     STUDY is the folder of a study, or one with a folder of masks for each reader or each case.
     """
     if len(places) == 1 and places[0].is_dir():
-        from brainseg_desktop.cli.studies import study_agreement
+        from brainseg_desktop.cli.study_agreement import study_agreement
 
         return study_agreement(places[0], output, scheme, tolerance_mm, workers, as_json)
     from brainseg_desktop.services.agreement import agree_on_files, write_agreement

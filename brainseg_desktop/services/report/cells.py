@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from brainseg_desktop.core.case import RaterKind
 from brainseg_desktop.core.metrics import Score
 from brainseg_desktop.core.reliability import Interval, Statistic
+from brainseg_desktop.services.charts.scores import named
 from brainseg_desktop.services.charts.sheet import DASH, fixed
 from brainseg_desktop.services.messages import state_words
-from brainseg_desktop.services.studies.results import MeanScore
+from brainseg_desktop.services.studies.results import MEASURES, MeanScore
 
 KINDS = {
     RaterKind.HUMAN: "reader",
@@ -60,6 +63,22 @@ def score(found: Score | None, digits: int) -> str:
 def statistic(found: Statistic, digits: int, factor: float = 1.0) -> str:
     """A statistic, or why it has no value; `factor` 100 for one in per cent."""
     return state_words(found.state) if found.value is None else fixed(found.value * factor, digits)
+
+
+def rule_terms(rules: Mapping[str, str]) -> dict[str, str]:
+    """Rules by the titles of what they are about; the one on states is for files, tables say it in words.
+
+    Examples
+    --------
+    >>> list(rule_terms({"hd95_mm": "...", "lesion_wise": "...", "state": "..."}))
+    ['HD95 (mm)', 'Lesion wise']
+    """
+    titles = {m.key: named(m) for m in MEASURES}
+    return {
+        titles.get(key, (key[:1].upper() + key[1:]).replace("_ml", " (mL)").replace("_", " ")): text
+        for key, text in rules.items()
+        if key != "state"
+    }
 
 
 def mean_cells(found: MeanScore, digits: int) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from brainseg_desktop.services.report.cells import (
     KINDS,
     interval,
     number,
+    rule_terms,
     span,
 )
 from brainseg_desktop.services.report.document import (
@@ -62,7 +63,13 @@ def study_document(
     ]
     for region in report.regions:
         blocks += [PageBreak(), *region_blocks(report, region, matrices, most_pairs)]
-    blocks += [PageBreak(), *_times(report), *_literature(), Heading("Rules"), Definitions(report.rules)]
+    blocks += [
+        PageBreak(),
+        *_times(report),
+        *_literature(),
+        Heading("Rules"),
+        Definitions(rule_terms(report.rules)),
+    ]
     return Document(
         title=f"Agreement of readers: {report.name}",
         subtitle=f"{_many(len(report.readers), 'reader')}, {_many(len(report.cases), 'case')}, "

@@ -67,7 +67,7 @@ def make_consensus(material: Material, case: str, method: Method) -> Consensus:
     Raises
     ------
     UserError
-        ``consensus_too_few`` (params ``case``, ``n``) with fewer than two usable masks.
+        ``readers_too_few`` (params ``case``, ``n``) with fewer than two usable masks.
     """
     scheme = scheme_named(material.scheme)
     used: list[tuple[RatingFile, nifti.MaskFile]] = []
@@ -85,7 +85,7 @@ def make_consensus(material: Material, case: str, method: Method) -> Consensus:
     used, off_grid = _on_one_grid(used)
     left_out += off_grid
     if len(used) < 2:
-        raise UserError("consensus_too_few", case=case, n=len(used))
+        raise UserError("readers_too_few", case=case, n=len(used))
     masks = [mask.tissues for _, mask in used]
     details: dict[str, Any] = {
         "method": method,

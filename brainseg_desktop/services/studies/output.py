@@ -50,7 +50,7 @@ def write_study(
             try:
                 consensus = make_consensus(material, case, method)
             except UserError as error:
-                if error.code != "consensus_too_few":
+                if error.code != "readers_too_few":
                     raise
                 break
             written += write_consensus(consensus, consensus_path(folder / CONSENSUS, case, method))

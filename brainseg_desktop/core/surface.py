@@ -38,6 +38,11 @@ class SurfaceDistances:
     mask_to_reference: NDArray[np.float64]
 
     @property
+    def turned(self) -> SurfaceDistances:
+        """The same distances with the mask as reference."""
+        return SurfaceDistances(self.mask_to_reference, self.reference_to_mask)
+
+    @property
     def state(self) -> State:
         return emptiness(self.reference_to_mask.size > 0, self.mask_to_reference.size > 0)
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.gui.commands import LAYOUTS, OVERLAYS, PLANES
+from brainseg_desktop.gui.tasks.studying import HIDDEN_WHILE_BLINDED
 from brainseg_desktop.gui.views.view_state import MaskStyle, Split
 
 if TYPE_CHECKING:
@@ -62,6 +63,29 @@ class Following(QObject):
         self.follow_layout()
         self.follow_tool()
         self.follow_history()
+        self.follow_study()
+
+    def follow_study(self) -> None:
+        """What can be done depends on the study and on whether the reading is blinded."""
+        window, studying = self._window, self._window.studying
+        actions, reading = window.actions_by_name, studying.reading is not None
+        for name, on in (
+            ("last_study", bool(window.settings.last_study)),
+            ("study_window", studying.study is not None),
+            ("close_study", studying.study is not None),
+            ("accept_reading", reading),
+            ("save_reading", reading and not window.session.terms.read_only),
+        ):
+            actions[name].setEnabled(on)
+        if reading:
+            # A reading's mask comes from the reader; the network's belongs to the study, not to a reading.
+            actions["segment"].setEnabled(False)
+        blinded = studying.is_blinded_reading
+        if blinded:
+            for name in HIDDEN_WHILE_BLINDED:
+                actions[name].setEnabled(False)
+        for panel in (window.compare, window.audit, window.doubt):
+            panel.setVisible(not blinded and window.session.case is not None)
 
     def follow_ratings(self) -> None:
         """A mask came, went, or another one is shown or compared."""
@@ -91,6 +115,7 @@ class Following(QObject):
         state.set_rating(session.shown)
         window.agreement.follow()
         self.follow_history()
+        self.follow_study()
 
     def follow_history(self) -> None:
         """What undo and redo would do."""

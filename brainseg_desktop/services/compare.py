@@ -205,14 +205,7 @@ def compare(
     UserError
         ``masks_differ_in_shape`` if the arrays do not fit each other or the grid.
     """
-    if reference.shape != mask.shape or reference.shape != grid.shape:
-        raise UserError("masks_differ_in_shape", reference=reference.shape, mask=mask.shape)
-    # Only the box with any label is looked at; what lies outside it is background in both.
-    box = Box.of((reference | mask) != 0)
-    box = _widened(box, grid.shape)
-    first, second = (np.ascontiguousarray(labels[box.slices]) for labels in (reference, mask))
-    histogram = joint_histogram(first, second)
-    histogram[0, 0] += reference.size - first.size
+    histogram, first, second, box = _counted(reference, mask, grid)
     voxel_ml = grid.voxel_volume_ml if grid.spacing_known else None
     overlaps = {r.name: OverlapScores.of(confusion_of(histogram, r.tissues), voxel_ml) for r in regions}
     outlines = _Outlines(first, second, box, grid, tolerance_mm)
@@ -226,6 +219,60 @@ def compare(
         tolerance_mm=tolerance_mm,
         label_surfaces={t: outlines.scores(Region(t.name, frozenset({t}))) for t in single},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PairScores:
+    """One region of two masks, each in turn the reference of the other.
+
+    Parameters
+    ----------
+    counts : Confusion
+        Of the second mask, the first being the reference.
+    there, back : RegionScores
+        The first mask as reference, and the second.
+    """
+
+    counts: Confusion
+    there: RegionScores
+    back: RegionScores
+
+
+def compare_both_ways(
+    first: Labels, second: Labels, grid: Grid, regions: Sequence[Region], tolerance_mm: float = 1.0
+) -> dict[str, PairScores]:
+    """What `compare` says of two masks in either order, by region; distances are computed once.
+
+    Raises
+    ------
+    UserError
+        ``masks_differ_in_shape``.
+    """
+    histogram, one, other, box = _counted(first, second, grid)
+    voxel_ml = grid.voxel_volume_ml if grid.spacing_known else None
+    outlines = _Outlines(one, other, box, grid, tolerance_mm)
+    turned = outlines.turned(regions)
+    found = {}
+    for region in regions:
+        counts = confusion_of(histogram, region.tissues)
+        there, back = (
+            RegionScores(OverlapScores.of(c, voxel_ml), o.scores(region), o.lesions(region))
+            for c, o in ((counts, outlines), (counts.turned, turned))
+        )
+        found[region.name] = PairScores(counts, there, back)
+    return found
+
+
+def _counted(reference: Labels, mask: Labels, grid: Grid) -> tuple[NDArray[np.int64], Labels, Labels, Box]:
+    """The joint histogram of two masks, the part of each that is worth a look, and where that is."""
+    if reference.shape != mask.shape or reference.shape != grid.shape:
+        raise UserError("masks_differ_in_shape", reference=reference.shape, mask=mask.shape)
+    # Only the box with any label is looked at; what lies outside it is background in both.
+    box = _widened(Box.of((reference | mask) != 0), grid.shape)
+    first, second = (np.ascontiguousarray(labels[box.slices]) for labels in (reference, mask))
+    histogram = joint_histogram(first, second)
+    histogram[0, 0] += reference.size - first.size
+    return histogram, first, second, box
 
 
 def _widened(box: Box, shape: tuple[int, int, int]) -> Box:
@@ -262,6 +309,16 @@ class _Outlines:
         first, second, distances = self._of(region)
         found = lesion_wise(first, second, self._grid.spacing_mm, distances)
         return replace(found, lesions=tuple(self._placed(lesion) for lesion in found.lesions))
+
+    def turned(self, regions: Sequence[Region]) -> _Outlines:
+        """The same pair with the mask as the reference; no distance is measured again."""
+        reference, mask = self._pair
+        other = _Outlines(mask, reference, self._box, self._grid, self._tolerance_mm)
+        if self._grid.spacing_known:
+            for region in regions:
+                first, second, distances = self._of(region)
+                other._known[region.tissues] = (second, first, distances.turned)
+        return other
 
     def _placed(self, lesion: Lesion) -> Lesion:
         x, y, z = (v + o for v, o in zip(lesion.centre, self._box.start, strict=True))

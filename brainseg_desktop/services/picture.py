@@ -56,10 +56,10 @@ def draw_case(case: Case, masks: Sequence[tuple[str, NDArray[np.uint8]]]) -> Pic
             else:
                 cut = slice_of(volume, case.grid, 2, index, linear=True, outside=window[0])
                 plane, samples = cut.values, cut.samples
-            panel = np.repeat(_turned(_grey(plane, window))[:, :, None], 3, axis=2)
+            panel = np.repeat(radiological(grey_values(plane, window))[:, :, None], 3, axis=2)
             if mask is not None:
                 labels = mask[:, :, index].repeat(samples[0], axis=0).repeat(samples[1], axis=1)
-                panel = _overlaid(panel, _turned(labels))
+                panel = _overlaid(panel, radiological(labels))
             names = (sequence.value if number == 0 else "", title if column == 0 else "")
             x, y, z = case.grid.spacing_mm
             panels.append(_lettered(panel, (x / samples[0], y / samples[1], z), names))
@@ -82,12 +82,13 @@ def to_png(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
-def _turned(plane: NDArray[Any]) -> NDArray[Any]:
+def radiological(plane: NDArray[Any]) -> NDArray[Any]:
     """From (R, A) to rows from front to back and columns from the patient's right to the left."""
     return np.asarray(plane[::-1, ::-1].T)
 
 
-def _grey(plane: NDArray[Any], window: tuple[float, float]) -> Picture:
+def grey_values(plane: NDArray[Any], window: tuple[float, float]) -> Picture:
+    """Grey from 0 to 255 of a plane of any values, by a window (low, high)."""
     low, high = window
     scaled = (np.nan_to_num(plane.astype(np.float32)) - low) * (255 / (high - low))
     return np.asarray(np.clip(scaled, 0, 255), np.uint8)

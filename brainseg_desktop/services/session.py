@@ -6,6 +6,7 @@ Only the main thread touches a session. It knows no Qt; views listen to its even
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,25 @@ from brainseg_desktop.services.recovery import Recoverable, restore, start_journ
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds while a case is open.
+
+    Parameters
+    ----------
+    reader : str
+        Whose mask may be changed.
+    blinded : bool
+        No mask but the reader's own may come in, whoever made it.
+    read_only : bool
+        Not even the own mask may be changed: it is locked.
+    """
+
+    reader: str
+    blinded: bool = False
+    read_only: bool = False
+
+
 class Session:
     """One case at a time.
 
@@ -36,6 +56,8 @@ class Session:
 
     Attributes
     ----------
+    terms : Terms
+        Of the open case.
     ratings_changed : Event[None]
         A mask came, went, or another one is shown or compared.
     voxels_changed : Event[tuple[Rating, Box]]
@@ -51,6 +73,7 @@ class Session:
     def __init__(self, state_dir: Path, reader: str = "Reader") -> None:
         self.state_dir = state_dir
         self.reader = reader
+        self.terms = Terms(reader)
         self.case: Case | None = None
         self.shown: Rating | None = None
         self.reference: Rating | None = None
@@ -67,10 +90,11 @@ class Session:
 
     # Case -------------------------------------------------------------------------------------------
 
-    def open(self, case: Case) -> None:
-        """Take a case; its first mask is shown and, if it is a reference, compared with."""
+    def open(self, case: Case, terms: Terms | None = None) -> None:
+        """Take a case; the reader's own mask is shown, the reference, if there is one, compared with."""
         self.close()
         self.case = case
+        self.terms = terms or Terms(self.reader)
         for rating in case.ratings:
             self._watch(rating)
         reference = next((r for r in case.ratings if r.kind is RaterKind.REFERENCE), None)
@@ -87,6 +111,7 @@ class Session:
         self._journals.clear()
         self._audits.clear()
         self.case = self.shown = self.reference = self.compared = None
+        self.terms = Terms(self.reader)
         self._live = None
         self.ratings_changed.emit(None)
 
@@ -102,6 +127,14 @@ class Session:
         if journal is not None:
             journal.checkpoint()
         self.history_changed.emit(None)
+
+    def hand_over(self, rating: Rating) -> Journal | None:
+        """The journal of a mask whose case is being let go, for whoever still writes that mask to a file.
+
+        He tells the journal of the export (`Journal.checkpoint`) and closes it.
+        """
+        self._audits.pop(id(rating), None)
+        return self._journals.pop(id(rating), None)
 
     def audit(self, rating: Rating | None) -> Audit | None:
         """What became of the labels this mask was started from; None for masks that are not the reader's."""
@@ -119,20 +152,31 @@ class Session:
         assert self.case is not None
         own = next((r for r in self.case.ratings if self.is_own(r)), None)
         if own is None:
-            own = new_rating(self.case, self.reader)
+            own = new_rating(self.case, self.terms.reader)
             self._insert(own, first=True)
         return own
 
     def is_own(self, rating: Rating) -> bool:
         """Whether the reader may change this mask: made here, or read from a file that says it is his."""
-        return rating.kind is RaterKind.HUMAN and (rating.source is None or rating.rater == self.reader)
+        own = rating.source is None or rating.rater == self.terms.reader
+        return rating.kind is RaterKind.HUMAN and own
 
     def editable(self) -> Rating | None:
-        """The mask shown, if it is the reader's own; others are read only."""
-        return self.shown if self.shown is not None and self.is_own(self.shown) else None
+        """The mask shown, if it is the reader's own and not locked; others are read only."""
+        if self.shown is None or self.terms.read_only or not self.is_own(self.shown):
+            return None
+        return self.shown
 
     def add(self, rating: Rating) -> None:
-        """Add a mask to the case; it is not shown yet."""
+        """Add a mask to the case; it is not shown yet.
+
+        Raises
+        ------
+        UserError
+            ``reading_blinded`` in a blinded reading.
+        """
+        if self.terms.blinded:
+            raise UserError("reading_blinded")
         self._insert(rating, first=False)
         if self.reference is None and rating.kind is RaterKind.REFERENCE:
             self.reference = rating
@@ -164,7 +208,15 @@ class Session:
         self.ratings_changed.emit(None)
 
     def start_from(self, source: Rating) -> Rating:
-        """Copy a mask into the reader's own, as one step that can be undone; the own mask is shown then."""
+        """Copy a mask into the reader's own, as one step that can be undone; the own mask is shown then.
+
+        Raises
+        ------
+        UserError
+            ``mask_locked`` if the own mask may not be changed.
+        """
+        if self.terms.read_only:
+            raise UserError("mask_locked")
         own = self.own_rating()
         untouched = not own.label_map.array.any() and not own.history.undo_names
         if untouched:

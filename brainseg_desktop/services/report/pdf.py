@@ -51,6 +51,8 @@ def _style(name: str, size: float, *, bold: bool = False, faint: bool = False, *
         fontSize=size,
         leading=size * 1.4,
         textColor=FAINT if faint else INK,
+        # The library would else squeeze words together to save a line.
+        spaceShrinkage=0,
         **more,
     )
 

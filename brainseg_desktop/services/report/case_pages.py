@@ -109,7 +109,14 @@ class _Names:
 
     def said(self, name: str) -> str:
         """The name, or a stroke in its place."""
-        return DASH if any(secret and secret in name for secret in self._secret) else name
+        return DASH if any(_tells(name, secret) for secret in self._secret) else name
+
+
+def _tells(name: str, secret: str) -> bool:
+    """Whether a name holds another one; of a very short one, such as a number, only whether it begins so."""
+    if len(secret) < 4:
+        return name == secret or (bool(secret) and name.startswith((f"{secret}_", f"{secret}-")))
+    return secret.lower() in name.lower()
 
 
 def _rater(rating: Rating, names: _Names) -> str:

@@ -212,3 +212,22 @@ def test_audit_remark_and_network_are_told(make_case: Callable[..., Case]) -> No
     assert remark.replace(" ", "") in text
     for page in pages:
         on_the_page(page)
+
+
+@pytest.mark.parametrize(
+    ("case_name", "rater", "printed"),
+    [
+        ("7", "Reader 7", True),
+        ("7", "7_seg", False),
+        ("7", "7", False),
+        ("Jane_Doe", "jane_doe second", False),
+    ],
+)
+def test_a_short_name_of_a_case_hides_only_what_is_called_after_it(
+    make_case: Callable[..., Case], case_name: str, rater: str, printed: bool
+) -> None:
+    case = make_case()
+    case.name = case_name
+    document = case_document(case, rating(rater, MASK), None)
+    mask = dict(table(document, "").rows)["Mask"]
+    assert mask == (f"{rater} (reader)" if printed else "\N{EN DASH} (reader)")

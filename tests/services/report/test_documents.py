@@ -189,8 +189,13 @@ def test_html_is_whole_and_needs_nothing_else() -> None:
     assert "@import" not in page
     assert tags.count("svg") == 1
     # Every colour of the chart is one that the page defines, in both looks.
-    used = set(re.findall(r"var\(--(\w+)\)", page))
-    assert all(page.count(f"--{role}: #") == 2 for role in used)
+    used = {
+        r for _, attrs in found.tags for r in re.findall(r"(?:fill|stroke)-(\w+)", attrs.get("class") or "")
+    }
+    assert {"ink", "faint", "paper", "box"} <= used
+    for role in used:
+        assert page.count(f"--{role}: #") == 2
+        assert f".fill-{role} {{ fill: var(--{role}); }}" in page
 
 
 @pytest.mark.parametrize("suffix", [".pdf", ".html"])

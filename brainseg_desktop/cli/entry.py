@@ -18,11 +18,13 @@ from brainseg_desktop.cli.masks import compare_command, export_command
 from brainseg_desktop.cli.programs import (
     bench_command,
     evaluate_command,
+    measure_command,
     selftest_command,
     train_command,
     worker_command,
 )
 from brainseg_desktop.cli.readers import agreement_command, audit_command
+from brainseg_desktop.cli.studies import study_command
 from brainseg_desktop.core.errors import UserError
 
 DONE, BUG, MENDABLE, INTERRUPTED = 0, 1, 2, 130
@@ -61,6 +63,7 @@ for _command in (
     models_command,
     compare_command,
     agreement_command,
+    study_command,
     audit_command,
     export_command,
     check_command,
@@ -70,6 +73,7 @@ for _command in (
     bench_command,
     selftest_command,
     worker_command,
+    measure_command,
 ):
     commands.add_command(_command)
 

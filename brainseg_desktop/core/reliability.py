@@ -14,6 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Draws of the bootstrap held in memory at a time.
+_DRAWN_AT_ONCE = 1 << 18
+
 Reason = Literal["ok", "too_few", "empty", "no_variation", "zero_mean"]
 
 
@@ -277,8 +280,10 @@ def bootstrap_ci(values: ArrayLike, seed: int, resamplings: int = 2000, level: f
         return BootstrapMean(mean, None)
     generator = np.random.default_rng(seed)
     means = np.empty(resamplings)
-    for index in range(resamplings):
-        drawn = generator.integers(0, subjects, subjects)
-        means[index] = sums[drawn].sum() / counts[drawn].sum()
+    step = max(1, _DRAWN_AT_ONCE // subjects)
+    for start in range(0, resamplings, step):
+        part = slice(start, min(start + step, resamplings))
+        drawn = generator.integers(0, subjects, (part.stop - start, subjects))
+        means[part] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     lower, upper = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapMean(mean, Interval(float(lower), float(upper)))

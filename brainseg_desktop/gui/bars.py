@@ -52,7 +52,11 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
         ),
         ("Mea&sure", "ruler angle roi diameters - delete_measurement"),
         ("&Network", "segment cancel - ? about_network models_folder - uncertainty"),
-        ("&Agreement", "compare both_masks difference"),
+        ("&Agreement", "compare swap_pair - both_masks difference agreement_map - majority staple"),
+        (
+            "St&udy",
+            "new_study open_study last_study - study_window - accept_reading save_reading - close_study",
+        ),
         ("&Help", "help about"),
     ):
         menu = bar.addMenu(title)

@@ -127,6 +127,16 @@ class Commands:
             "slice_down": lambda: viewer.step(-1),
             "theme": self._set_theme,
             "compare": self._window.agreement.show_report,
+            "new_study": self._window.studying.ask_new,
+            "open_study": self._open_study,
+            "last_study": lambda: self._window.studying.open_folder(Path(self._window.settings.last_study)),
+            "study_window": self._window.studying.show_window,
+            "accept_reading": self._window.studying.accept,
+            "save_reading": self._window.studying.save,
+            "close_study": self._window.studying.close_study,
+            "swap_pair": self._window.agreement.swap,
+            "majority": lambda: self._window.agreement.ask_consensus("majority"),
+            "staple": lambda: self._window.agreement.ask_consensus("staple"),
             "help": self._show_help,
             "about": lambda: QMessageBox.about(self._window, "About", about_text()),
         }
@@ -168,6 +178,13 @@ class Commands:
         )
         if chosen:
             self._window.opener.load_mask(Path(chosen))
+
+    def _open_study(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(
+            self._window, "Open the folder of a study", self._window.settings.last_study
+        )
+        if chosen:
+            self._window.studying.open_folder(Path(chosen))
 
     # Views ------------------------------------------------------------------------------------------
 
@@ -227,7 +244,7 @@ class Commands:
     def _open_neighbour(self, steps: int) -> None:
         key = self._window.cases.neighbour(steps)
         if key is not None:
-            self._window.opener.open_key(key)
+            self._window.open_listed(key)
 
     def _undo(self) -> None:
         if not self._window.toolbox.is_busy:

@@ -61,6 +61,7 @@ from brainseg_desktop.gui.tasks.opening import Opener
 from brainseg_desktop.gui.tasks.recovering import Recovering
 from brainseg_desktop.gui.tasks.refining import Refining
 from brainseg_desktop.gui.tasks.segmenting import Segmenting
+from brainseg_desktop.gui.tasks.studying import CASE, KEY, Studying
 from brainseg_desktop.gui.tools.brush_tool import BrushTool
 from brainseg_desktop.gui.tools.contour_freehand import LassoTool, ScissorsTool
 from brainseg_desktop.gui.tools.contour_nodes import PolygonTool, SplineTool
@@ -136,8 +137,10 @@ class MainWindow(QMainWindow):
         self.opener = Opener(self.desk)
         self.exporter = Exporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
+        self.studying = Studying(self.desk, self, settings.device)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
+        self.agreement.set_actions(self.actions_by_name)
         self._lay_out()
         self.following = Following(self)
         self._connect()
@@ -187,6 +190,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.messages)
+        column.addWidget(self.studying.bar)
         column.addWidget(self.viewer, 1)
         column.addWidget(self.empty, 1)
         self.setCentralWidget(middle)
@@ -241,7 +245,11 @@ class MainWindow(QMainWindow):
         self.opener.busy.connect(self._show_busy)
         self.segmenting.running.connect(self._segmentation_runs)
         self.networks.chosen.connect(self._network_chosen)
-        self.cases.chosen.connect(self.opener.open_key)
+        self.opener.began.connect(self.studying.abandon)
+        self.studying.replacing.connect(self._end_work_on_case)
+        self.studying.opened.connect(self._case_opened)
+        self.studying.changed.connect(self._study_changed)
+        self.cases.chosen.connect(self.open_listed)
         self.masks.chosen.connect(lambda row: self._show_mask(row))
         self.masks.start_from.connect(self._start_from)
         self.labels.chosen.connect(state.set_tissue)
@@ -269,11 +277,14 @@ class MainWindow(QMainWindow):
 
     def _case_opened(self, case: Case, key: str) -> None:
         self.state.set_case(case)
-        self.kept.load(case)
-        self.settings = with_recent(self.settings, key)
-        self._save_settings()
-        if self.cases.neighbour(0) is None or not self._is_listed(key):
-            self._list_recent()
+        of_study = key.startswith((KEY, CASE))
+        # Measurements and windows of a first reading would give a hidden repeat away.
+        self.kept.load(case, keep=not of_study)
+        if not of_study:
+            self.settings = with_recent(self.settings, key)
+            self._save_settings()
+            if self.studying.study is None and (self.cases.neighbour(0) is None or not self._is_listed(key)):
+                self._list_recent()
         self.cases.mark(key)
         self.following.follow_case()
         self.following.follow_ratings()
@@ -283,8 +294,27 @@ class MainWindow(QMainWindow):
         self.cases.mark(key)
         return self.cases.neighbour(0) == key
 
+    def open_listed(self, key: str) -> None:
+        """Open an entry of the list of cases: a case, or a reading of the study."""
+        if key.startswith(KEY):
+            self.studying.read_key(key)
+        elif key.startswith(CASE):
+            self.studying.compare(key.removeprefix(CASE))
+        else:
+            self.opener.open_key(key)
+
+    def _study_changed(self) -> None:
+        """A study was opened or closed, or one of its readings is further."""
+        studying = self.studying
+        if studying.study is None:
+            self._list_recent()
+        else:
+            self.cases.set_cases(studying.entries(), f"Study {studying.study.design.name}")
+        self.following.follow_study()
+
     def _segmentation_runs(self, running: bool) -> None:
-        self.actions_by_name["segment"].setEnabled(not running and self.session.case is not None)
+        free = not running and self.session.case is not None and self.studying.reading is None
+        self.actions_by_name["segment"].setEnabled(free)
         self.actions_by_name["cancel"].setEnabled(running)
 
     def _network_chosen(self, name: str) -> None:
@@ -363,6 +393,7 @@ class MainWindow(QMainWindow):
         self.refining.cancel_threshold()
         self.toolbox.finish()
         self.segmenting.drop()
+        self.studying.leave()
 
     def _editable(self) -> Rating | None:
         """The mask the brush may change; if the one shown may not be, say what to do."""
@@ -370,7 +401,9 @@ class MainWindow(QMainWindow):
             self.desk.say("The network is still outlining. Wait for it or cancel it, then paint.")
             return None
         rating = self.session.editable()
-        if rating is None and self.session.shown is not None:
+        if rating is None and self.session.terms.read_only:
+            self.desk.complain(UserError("mask_locked"))
+        elif rating is None and self.session.shown is not None:
             self.messages.show_message(
                 f"{self.session.shown.rater} is read only.",
                 error=False,
@@ -393,7 +426,10 @@ class MainWindow(QMainWindow):
         case = self.session.case
         if case is not None and 0 <= row < len(case.ratings):
             self.toolbox.finish()
-            self.session.start_from(case.ratings[row])
+            try:
+                self.session.start_from(case.ratings[row])
+            except UserError as error:
+                self.desk.complain(error)
 
     # Events -----------------------------------------------------------------------------------------
 
@@ -436,6 +472,8 @@ class MainWindow(QMainWindow):
         return path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self.toolbox.finish()
+        self.studying.close()
         self._end_work_on_case()
         for dialog in self.findChildren(QDialog):
             dialog.close()

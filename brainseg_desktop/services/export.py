@@ -25,6 +25,7 @@ from brainseg_desktop.core.volume import Source, to_native
 from brainseg_desktop.io import atomic, nifti, tiff
 from brainseg_desktop.io.schemes import PROGRAM, scheme_named, sidecar_path
 from brainseg_desktop.services.opening import grid_source
+from brainseg_desktop.services.studies.blinding import check_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def export_rating(
     scheme: LabelScheme | None = None,
     like: Source | None = None,
     audit: Mapping[str, Any] | None = None,
+    within: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Exported:
     """Write a mask and its sidecar, both or neither, and compare them with what was meant.
 
@@ -65,13 +67,20 @@ def export_rating(
         Numbers to write; None: the rating's. Slices are always 0 and 255.
     like : Source or None
         Image whose native grid and header are taken; None: FLAIR, else the first sequence there is.
+    audit : mapping, optional
+        What was changed, for the sidecar.
+    within : function, optional
+        A study's, that completes the sidecar of a mask in its own folder; nobody else writes there.
 
     Raises
     ------
     UserError
-        ``destination_not_nifti``, ``would_overwrite_input``, ``scheme_cannot_hold``, ``export_differs``,
-        ``disk_full``, ``no_permission``, ``write_failed``. Whatever lay at the destination is then unchanged.
+        ``destination_not_nifti``, ``would_overwrite_input``, ``inside_ratings``, ``scheme_cannot_hold``,
+        ``export_differs``, ``disk_full``, ``no_permission``, ``write_failed``. Whatever lay at the
+        destination is then unchanged.
     """
+    if within is None:
+        check_write([destination])
     source = like or grid_source(case)
     labels = np.array(rating.label_map.array)
     chosen = scheme or rating.scheme
@@ -92,6 +101,8 @@ def export_rating(
     about = _sidecar(case, rating, chosen, labels, source, destination.name, digest)
     if audit is not None:
         about["audit"] = dict(audit)
+    if within is not None:
+        about = within(about)
     _make_folder(folder)
     with atomic.staged(folder) as stage:
         written = [stage.add(target, content) for target, content in contents.items()]

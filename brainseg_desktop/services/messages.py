@@ -107,6 +107,40 @@ SENTENCES: dict[str, str] = {
         "network cannot use it. Resample it to the others, or choose another network."
     ),
     "masks_too_few": "Agreement needs the masks of two readers or more; {n} was given. Name more files.",
+    "consensus_too_few": "A consensus needs two masks or more; {n} was chosen. Tick more masks.",
+    "consensus_schemes": (
+        "The masks of {raters} do not share a label scheme that holds all their labels, so they cannot be "
+        "fused. Leave out those with other labels."
+    ),
+    # Studies
+    "study_without_masks": (
+        "{name} has no finished masks to measure. Lock readings first, or name a folder with masks."
+    ),
+    "masks_not_found": (
+        "{path} holds no masks of readers. Choose a folder with one folder a reader, or one folder a case."
+    ),
+    "masks_of_one_reading": (
+        "{names} all seem to be the mask of {case} by {rater}. Rename them, or take one out."
+    ),
+    "readers_too_few": (
+        "A consensus of {case} needs the masks of two readers; {n} can be used. Add masks, or leave it out."
+    ),
+    "measuring_cancelled": "The study was not measured to the end. What was measured is kept: start again.",
+    "mask_changed": (
+        "{path} is not the file it was when the study was read: it was changed meanwhile. It was left out; "
+        "measure again."
+    ),
+    "rating_off_grid": (
+        "The mask {path} does not lie on the grid that the masks of {case} share: {reason} differs. It was "
+        "left out; resample it first."
+    ),
+    "case_not_measured": (
+        "{case} could not be measured: its process was ended twice, perhaps for want of memory. It was left "
+        "out; close other programs and measure again."
+    ),
+    "case_failed": (
+        "{case} could not be measured ({reason}). It was left out; measure again, and report it if it stays."
+    ),
     "audit_missing": (
         "{path} has no record of changes beside it: it was not exported by this program, was started "
         "elsewhere, or was changed since. Export it again from the window."
@@ -119,6 +153,63 @@ SENTENCES: dict[str, str] = {
         "{path} was not saved: read back, it was not what was to be written ({reason}). The old file is "
         "unchanged; try again, or choose another disk."
     ),
+    # Studies
+    "study_missing": "{path} holds no study (there is no study.toml). Choose the folder of a study.",
+    "study_exists": "{path} holds a study already. Choose an empty folder.",
+    "study_broken": "{path} cannot be understood ({reason}). Bring back the file as it was, from a backup.",
+    "study_newer": "{path} was made by a newer version of this program. Update the program.",
+    "study_invalid": "The study {name} cannot be carried out: {reason}. Change it.",
+    "study_reader_unknown": "There is no reader {reader} in this study. Choose one of {known}.",
+    "study_reader_elsewhere": (
+        "{reader} has this study open on {host} since {since}. Close it there first: two programs would "
+        "overwrite each other's readings."
+    ),
+    "claim_held": "{path} is in use on {host} since {since}. Close the program there first.",
+    "claim_lost": (
+        "Another program has taken over {path}, so nothing was written there. Your strokes are kept on this "
+        "machine: close the study and open it again."
+    ),
+    "study_case_missing": "The case {case} is not at {path} any more. Bring it back, or mend study.toml.",
+    "study_cases_share_folder": (
+        "{path} holds the files of several cases. A study needs a folder for each: move them apart."
+    ),
+    "study_not_finished": (
+        "{open} of {all} readings are not locked yet. Finish them, or unblind early: what is locked later "
+        "is then marked as not blind."
+    ),
+    "study_blinded": (
+        "{study} is blinded: {open} of {all} readings are not locked yet. Masks of others and scores are "
+        "shown after unblinding."
+    ),
+    "blinded_mask": (
+        "{path} belongs to the readings of the blinded study {study} and is not shown before it is unblinded."
+    ),
+    "blinded_case": (
+        "{path} is a case of the blinded study {study}. Open the study and read it there; alone it can be "
+        "opened after unblinding."
+    ),
+    "inside_ratings": (
+        "{path} lies among the readings of a study, which only the study writes. Choose another folder."
+    ),
+    "study_start_missing": (
+        "Readings of this study start from the network's mask, and that of {case} is not there yet. Whoever "
+        "looks after the study has the network outline the cases first (Study, Outline cases)."
+    ),
+    "reading_blinded": (
+        "This reading is blinded: no other mask may come in before it is unblinded. Lock the reading first."
+    ),
+    "mask_locked": "This reading is locked; its mask cannot be changed any more.",
+    "reading_locked": "The reading {path} is locked and was not changed.",
+    "reading_not_locked": "{path} is not locked yet.",
+    "reading_mask_missing": "The mask {path} is missing.",
+    "reading_sidecar_missing": "{path} has no record beside it (.json), so nobody knows how it was made.",
+    "reading_sidecar_broken": (
+        "The record {path} cannot be understood ({reason}). Bring it back from a backup, or delete it to "
+        "read the case again."
+    ),
+    "reading_seal_broken": "The record beside {path} was changed by hand since the program wrote it.",
+    "reading_mask_changed": "The mask {path} was changed since the program wrote it.",
+    "reading_images_changed": "The images under {path} were changed since it was drawn: {sequences}.",
     # Recovery
     "journal_in_use": "{path} is being written by another running BrainSeg. Close that first.",
     "journal_damaged": "{path} cannot be read, so its strokes cannot be restored. It is kept where it is.",

@@ -22,6 +22,7 @@ from brainseg_desktop.io.names import read_name
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.nifti_header import NiftiHeader
 from brainseg_desktop.io.schemes import recognise_scheme, scheme_named
+from brainseg_desktop.services.studies.blinding import check_open
 
 # Where nothing else tells, the grid of a case is that of the sequence a mask is usually drawn on.
 _GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
@@ -49,6 +50,18 @@ class OpenedCase:
 
 
 def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
+    """Read a case that belongs to no blinded study; see `read_case`.
+
+    Raises
+    ------
+    UserError
+        ``blinded_mask``, ``blinded_case`` (`services.studies.blinding`), and what `read_case` raises.
+    """
+    check_open((*files.images.values(), *files.masks))
+    return read_case(files, scheme=scheme)
+
+
+def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
     """Read the images (and the masks beside them) of a case, all files at the same time.
 
     Parameters
@@ -175,8 +188,10 @@ def check_readable(paths: Iterable[Path]) -> None:
     Raises
     ------
     UserError
-        What `io.nifti.read_volume` raises for the first that cannot.
+        What `io.nifti.read_volume` raises for the first that cannot; ``blinded_mask``, ``blinded_case``.
     """
+    paths = tuple(paths)
+    check_open(paths)
     for path in paths:
         nifti.read_volume(path)
 
@@ -187,8 +202,9 @@ def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:
     Raises
     ------
     UserError
-        What `io.nifti.read_mask` or `io.tiff.read_masks` raises.
+        ``blinded_mask``, ``blinded_case``; what `io.nifti.read_mask` or `io.tiff.read_masks` raises.
     """
+    check_open([path])
     if path.is_dir():
         return tiff.read_masks(path)
     return nifti.read_mask(path, scheme)
@@ -218,6 +234,7 @@ def read_rating(
     UserError
         ``mask_grid_mismatch`` (params ``path``, ``reason``), or what `load_mask` raises.
     """
+    check_open([path])
     if path.is_dir():
         mask = tiff.read_masks(path)
     else:

@@ -54,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     layout_kind, contents : arrangement of the views, and (sequence, plane) of each view of each layout
     view_windows : views in windows of their own
     rater : name under which the reader's own masks are kept
+    last_study, study_reader : folder of the study opened last, and as whom (key of the reader)
     """
 
     version: int = VERSION
@@ -76,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     rater: str = "Reader"
+    last_study: str = ""
+    study_reader: str = ""
     last_open_dir: str = ""
     last_export_dir: str = ""
 

@@ -26,13 +26,20 @@ class KeptDisplay(QObject):
         self._timer = QTimer(self, singleShot=True, interval=_WAIT_MS)
         self._timer.timeout.connect(self.save)
         self._loading = False
+        self._keep = True
         # Measurements that this version cannot read go back into the file as they are.
         self._unread: list[dict[str, Any]] = []
         for signal in (state.windows_changed, state.measurements_changed):
             signal.connect(self._changed)
 
-    def load(self, case: Case) -> None:
-        """Show the open case as it was left."""
+    def load(self, case: Case, *, keep: bool = True) -> None:
+        """Show the open case as it was left; without `keep` as if for the first time, and nothing is kept."""
+        self._keep = keep
+        if not keep:
+            self._timer.stop()
+            self._unread = []
+            self._state.set_measurements(())
+            return
         display = self._keeper.load(case)
         state = self._state
         self._loading = True
@@ -57,7 +64,7 @@ class KeptDisplay(QObject):
         """Write what has changed; also called before a case is let go."""
         self._timer.stop()
         state = self._state
-        if state.case is not None:
+        if state.case is not None and self._keep:
             measurements = [*(to_dict(m) for m in state.measurements), *self._unread]
             display = case_display(state.windows, state.default_windows, state.colour_maps, measurements)
             self._keeper.save(state.case, display)

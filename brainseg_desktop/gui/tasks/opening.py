@@ -38,17 +38,23 @@ class Opener(QObject):
     opened : (Case, key) a case is in the session.
     listed : list of (key, name) a folder held several cases.
     busy : text while reading, empty after.
+    began : a case is being read.
     """
 
     replacing = Signal()
     opened = Signal(object, str)
     listed = Signal(object, str)
     busy = Signal(str)
+    began = Signal()
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.window)
         self._desk = desk
         self._turn = 0
+
+    def abandon(self) -> None:
+        """Something else is opened: a case that is still being read is dropped when it comes."""
+        self._turn += 1
 
     def open_key(self, key: str) -> None:
         """Open a recent case again."""
@@ -129,6 +135,7 @@ class Opener(QObject):
 
     def _read(self, text: str, work: object, done: object) -> None:
         self._turn += 1
+        self.began.emit()
         turn = self._turn
         self.busy.emit(text)
 
@@ -184,6 +191,9 @@ class Opener(QObject):
         """Add a mask file to the open case."""
         desk, case = self._desk, self._desk.session.case
         if case is None:
+            return
+        if desk.session.terms.blinded:
+            desk.complain(UserError("reading_blinded"))
             return
 
         def done(result: tuple[Rating, UserError]) -> None:

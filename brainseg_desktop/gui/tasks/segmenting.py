@@ -59,6 +59,9 @@ class Segmenting(QObject):
         case = self._desk.session.case
         if case is None or self.is_running:
             return
+        if self._desk.session.terms.blinded:
+            self._desk.complain(UserError("reading_blinded"))
+            return
         cancel = threading.Event()
         self._cancel, self._case = cancel, case
         self._bar.start("Starting the network")

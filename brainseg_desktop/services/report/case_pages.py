@@ -14,12 +14,17 @@ from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.diameters import rano_diameters
 from brainseg_desktop.core.labels import TISSUE_NAMES, Region, Tissue
 from brainseg_desktop.core.lesions import LesionScores
-from brainseg_desktop.core.metrics import Score
 from brainseg_desktop.io.nifti import nifti_stem
 from brainseg_desktop.io.schemes import PROGRAM
 from brainseg_desktop.services.audit import AuditRecord, ChangeRecord
 from brainseg_desktop.services.charts.sheet import DASH, fixed
-from brainseg_desktop.services.compare import AgreementReport, OverlapScores, RegionScores, compare
+from brainseg_desktop.services.compare import (
+    AgreementReport,
+    OverlapScores,
+    RegionScores,
+    SurfaceScores,
+    compare,
+)
 from brainseg_desktop.services.messages import state_words
 from brainseg_desktop.services.picture import largest_slice
 from brainseg_desktop.services.report.cells import KINDS, rule_terms, score
@@ -128,7 +133,14 @@ def _agreement(
 ) -> AgreementReport:
     scheme = shown.scheme
     return compare(
-        reference, labels, case.grid, scheme.regions, scheme.tissues, tolerance_mm, scheme=scheme.name
+        reference,
+        labels,
+        case.grid,
+        scheme.regions,
+        scheme.tissues,
+        tolerance_mm,
+        scheme=scheme.name,
+        label_surface=True,
     )
 
 
@@ -252,6 +264,8 @@ def _measures(report: AgreementReport) -> Iterator[Block]:
     )
     labels = tuple((TISSUE_NAMES[t], *_overlap_cells(s)) for t, s in report.labels.items())
     yield Table(("Label", *heads), labels, "Labels: overlap")
+    distances = tuple((TISSUE_NAMES[t], *_surface_cells(s)) for t, s in report.label_surfaces.items())
+    yield Table(("Label", *outlines), distances, "Labels: outlines")
 
 
 def _overlap_cells(found: OverlapScores) -> tuple[str, ...]:
@@ -260,13 +274,15 @@ def _overlap_cells(found: OverlapScores) -> tuple[str, ...]:
 
 
 def _outline_cells(found: RegionScores) -> tuple[str, ...]:
-    surface, lesions = found.surface, found.lesions
-    outlines: tuple[Score | None, ...] = (None, None, None)
-    if surface is not None:
-        outlines = (surface.hd95_mm, surface.assd_mm, surface.surface_dice)
-    means: tuple[Score | None, ...] = (None, None) if lesions is None else (lesions.dice, lesions.hd95_mm)
-    digits = (2, 2, 3, 3, 2)
-    return tuple(score(s, d) for s, d in zip((*outlines, *means), digits, strict=True))
+    lesions = found.lesions
+    means = (None, None) if lesions is None else (lesions.dice, lesions.hd95_mm)
+    return (*_surface_cells(found.surface), score(means[0], 3), score(means[1], 2))
+
+
+def _surface_cells(found: SurfaceScores | None) -> tuple[str, ...]:
+    if found is None:
+        return (score(None, 2),) * 3
+    return (score(found.hd95_mm, 2), score(found.assd_mm, 2), score(found.surface_dice, 3))
 
 
 def _lesions(report: AgreementReport) -> Iterator[Block]:

@@ -91,7 +91,12 @@ def test_volumes_and_measures_are_those_of_compare(make_case: Callable[..., Case
     assert surface is not None
     assert outlines["WT"][0] == f"{surface.hd95_mm.value:.2f}"
     assert outlines["ET"] == ("both empty",) * 5
+    labels = {row[0]: row[1:] for row in table(document, "Label", "outlines").rows}
+    assert labels["Oedema"] == outlines["WT"][:3]
+    assert labels["Necrosis"] == ("both empty",) * 3
     lesions = table(document, "No.")
+    # Counted from 1, in the whole image.
+    assert lesions.rows[0][-1] == "21 23 11"
     assert lesions.caption == "WT: 1 matched, 0 missed, 0 false, 0 not counted"
     assert lesions.rows[0][1:3] == ("matched", overlap["WT"][0])
     said = words_of(document)

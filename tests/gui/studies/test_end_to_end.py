@@ -49,7 +49,9 @@ def raters(data_dir: Path) -> dict[str, np.ndarray]:
     """What each rater marked, by name."""
     scheme = scheme_named("brats2021")
     masks = sorted(p for p in (data_dir / "raters" / CASE).glob("*.nii.gz") if p.name != "flair.nii.gz")
-    return {f"Reader {letter}": read_mask(p, scheme).tissues for letter, p in zip("ABCDE", masks, strict=True)}
+    return {
+        f"Reader {letter}": read_mask(p, scheme).tissues for letter, p in zip("ABCDE", masks, strict=True)
+    }
 
 
 def _click(qtbot: QtBot, dialog: QDialog, button: QDialogButtonBox.StandardButton) -> None:

@@ -85,7 +85,9 @@ class SlicesChart(QWidget):
         """
         numbers = np.arange(1, counts.reference.size + 1)
         self._count = counts.reference.size
-        self._dice.setData(numbers, counts.dice)
+        # A curve of nothing but gaps has no bounds that pyqtgraph could find.
+        filled = bool((counts.reference + counts.mask).any())
+        self._dice.setData(*((numbers, counts.dice) if filled else ([], [])))
         self._reference.setData(numbers, counts.reference * voxel)
         self._mask.setData(numbers, counts.mask * voxel)
         above, below = self._plots

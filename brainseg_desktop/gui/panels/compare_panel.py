@@ -52,8 +52,8 @@ class ComparePanel(QWidget):
 
     Signals
     -------
-    reference_chosen : index in the list given to `set_choices`, -1 for none.
-    mask_chosen : index in that list, -1 for the mask shown.
+    reference_chosen : index in the list given to `set_references`, -1 for none.
+    mask_chosen : index in the list given to `set_masks`, -1 for the mask shown.
     swap_wanted, report_wanted : buttons.
     number_clicked : name of the region or label whose number was clicked.
     region_chosen : name of the region or label whose difference and slices are shown.
@@ -154,36 +154,19 @@ class ComparePanel(QWidget):
         layout.addWidget(self._rule)
         self.clear("Open a case to compare masks.")
 
-    def set_choices(self, names: list[str], shown: str, reference: int, mask: int) -> None:
-        """List the masks for both sides.
-
-        Parameters
-        ----------
-        shown : str
-            Name of the mask shown, which the mask side follows.
-        reference, mask : int
-            Which are chosen; -1 for nothing to compare with, and for the mask shown.
-        """
-        for box, first, chosen in (
-            (self._reference, "Nothing", reference),
-            (self._mask, f"Shown: {shown}" if shown else "Mask shown", mask),
-        ):
-            box.blockSignals(True)
-            box.clear()
-            box.addItems([first, *names])
-            box.setCurrentIndex(chosen + 1)
-            box.blockSignals(False)
-            box.setEnabled(len(names) > 1)
+    def set_references(self, names: list[str], chosen: int) -> None:
+        """List the masks for the reference side; -1 for none."""
+        _fill(self._reference, ["Nothing", *names], chosen + 1)
         for button in (self._swap, self._report):
-            button.setEnabled(reference >= 0)
+            button.setEnabled(chosen >= 0)
+
+    def set_masks(self, shown: str, names: list[str], chosen: int) -> None:
+        """List the masks for the mask side; -1 for the one shown, which is named."""
+        _fill(self._mask, [f"Shown: {shown}" if shown else "Mask shown", *names], chosen + 1)
 
     def set_regions(self, names: list[str], chosen: str) -> None:
         """List regions and labels for chart and difference overlay."""
-        self._region.blockSignals(True)
-        self._region.clear()
-        self._region.addItems(names)
-        self._region.setCurrentText(chosen)
-        self._region.blockSignals(False)
+        _fill(self._region, names, names.index(chosen) if chosen in names else -1)
 
     def clear(self, why: str) -> None:
         """Show no numbers, and why."""
@@ -318,8 +301,9 @@ class SliceChart(QWidget):
     def set_dice(self, dice: NDArray[np.float64], current: int, name: str) -> None:
         """Show one value a slice, NaN where both masks are empty."""
         numbers = np.arange(1, len(dice) + 1)
-        self._curve.setData(numbers, dice)
         filled = np.flatnonzero(np.isfinite(dice))
+        # A curve of nothing but gaps has no bounds that pyqtgraph could find.
+        self._curve.setData(*((numbers, dice) if filled.size else ([], [])))
         if filled.size:
             self._plot.setXRange(int(filled[0]) - 1, int(filled[-1]) + 3, padding=0.02)
         self._caption.setText(f"Dice of {name} by slice. Click to go there.")
@@ -334,6 +318,16 @@ class SliceChart(QWidget):
     def _click(self, event: Any) -> None:
         where = self._plot.plotItem.vb.mapSceneToView(event.scenePos())
         self.clicked.emit(round(where.x()) - 1)
+
+
+def _fill(box: QComboBox, texts: list[str], chosen: int) -> None:
+    """List texts and choose one without telling anyone; a list of one leaves nothing to choose."""
+    box.blockSignals(True)
+    box.clear()
+    box.addItems(texts)
+    box.setCurrentIndex(chosen)
+    box.blockSignals(False)
+    box.setEnabled(len(texts) > 1)
 
 
 def _tile() -> tuple[QFrame, QLabel, QLabel]:

@@ -42,6 +42,8 @@ class Agreement(QObject):
         super().__init__(desk.window)
         self._desk, self._panel, self._labels, self._viewer = desk, panel, labels, viewer
         self._ratings: list[Rating] = []
+        self._references: list[Rating] = []
+        self._masks: list[Rating] = []
         self._sets: dict[str, Region] = {}
         self._actions: Mapping[str, QAction] = {}
         self._available, self._why = True, ""
@@ -65,6 +67,11 @@ class Agreement(QObject):
     def set_actions(self, actions: Mapping[str, QAction]) -> None:
         """The window's actions, of which those of agreement are switched on and off here."""
         self._actions = actions
+
+    @property
+    def is_available(self) -> bool:
+        """Whether masks may be compared."""
+        return self._available
 
     def set_available(self, on: bool, why: str = "") -> None:
         """Allow to compare masks, or not: in a blinded reading no number of another's mask may be had.
@@ -102,9 +109,14 @@ class Agreement(QObject):
         self.reporting.follow()
         if session.case is None:
             self.consensus.drop()
-        names = [r.rater for r in self._ratings]
-        shown = session.shown.rater if session.shown is not None else ""
-        self._panel.set_choices(names, shown, self._row_of(session.reference), self._row_of(session.compared))
+        # Neither side offers the mask of the other: who goes through a list by the keys would swap them.
+        self._references = [r for r in self._ratings if r is not session.measured]
+        self._masks = [r for r in self._ratings if r is not session.reference]
+        self._panel.set_references(
+            [r.rater for r in self._references], _row(self._references, session.reference)
+        )
+        shown = session.shown.rater if session.shown is not None and self._available else ""
+        self._panel.set_masks(shown, [r.rater for r in self._masks], _row(self._masks, session.compared))
         self._sets = self._regions(session.measured, session.reference)
         if state.region.name not in self._sets and self._sets:
             state.region = next(iter(self._sets.values()))
@@ -203,29 +215,16 @@ class Agreement(QObject):
             return
         session.compare_pair(mask, reference if reference is not session.shown else None)
 
-    def _row_of(self, rating: Rating | None) -> int:
-        return self._ratings.index(rating) if rating in self._ratings else -1
-
-    def _rating_in(self, row: int) -> Rating | None:
-        return self._ratings[row] if 0 <= row < len(self._ratings) else None
-
     def _choose_reference(self, row: int) -> None:
-        """Compare with this one; if it is the mask side itself, the two change places."""
-        session, chosen = self._desk.session, self._rating_in(row)
-        if chosen is not None and chosen is session.measured and session.reference is not None:
-            self.swap()
-            return
-        if chosen is not None and chosen is session.measured:
-            self._desk.say(f"{chosen.rater} is the mask side: choose another one to compare with.")
-        session.compare_with(chosen)
+        self._desk.session.compare_with(self._references[row] if row >= 0 else None)
 
     def _choose_mask(self, row: int) -> None:
         """Measure this one, whichever is shown; -1 for the mask shown."""
-        session, chosen = self._desk.session, self._rating_in(row)
-        side = chosen if chosen is not None else session.shown
-        # Who takes the reference as mask means to swap.
-        reference = session.measured if side is session.reference else session.reference
-        session.compare_pair(reference, chosen)
+        session = self._desk.session
+        chosen = self._masks[row] if row >= 0 else None
+        # If the mask shown is the reference, the two change places.
+        swaps = chosen is None and session.shown is session.reference
+        session.compare_pair(session.measured if swaps else session.reference, chosen)
 
     def _choose_region(self, name: str) -> None:
         if name in self._sets:
@@ -278,3 +277,7 @@ class Agreement(QObject):
         if self._available and self._desk.session.case is not None:
             people = [r for r in self.readers() if r.kind is RaterKind.HUMAN]
             self.consensus.ask(method, people)
+
+
+def _row(ratings: list[Rating], rating: Rating | None) -> int:
+    return ratings.index(rating) if rating in ratings else -1

@@ -27,6 +27,7 @@ FILE = click.Path(path_type=Path)
     type=click.FloatRange(min=0, min_open=True),
     help="Of the surface Dice; that of the study, or 1.",
 )
+@click.option("--names", is_flag=True, help="Name the cases in the report; numbered if left out.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes for a study; one a core by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def agreement_command(
@@ -34,6 +35,7 @@ def agreement_command(
     output: Path | None,
     scheme: str | None,
     tolerance_mm: float | None,
+    names: bool,
     workers: int | None,
     as_json: bool,
 ) -> int:
@@ -44,7 +46,7 @@ def agreement_command(
     if len(places) == 1 and places[0].is_dir():
         from brainseg_desktop.cli.study_agreement import study_agreement
 
-        return study_agreement(places[0], output, scheme, tolerance_mm, workers, as_json)
+        return study_agreement(places[0], output, scheme, tolerance_mm, workers, as_json, names=names)
     if len(places) == 1 and not places[0].exists():
         raise UserError("file_missing", path=places[0])
     from brainseg_desktop.services.agreement import agree_on_files, write_agreement
@@ -59,7 +61,8 @@ def agreement_command(
         from brainseg_desktop.services.studies.output import write_study
 
         material = material_from_masks(places, loose.scheme.name, tolerance_mm)
-        written += write_study(output, material, measure_study(material, workers=workers))
+        measured = measure_study(material, workers=workers)
+        written += write_study(output, material, measured, show_names=names)
     if as_json:
         print_json(report.to_dict() | {"written": [str(p) for p in written]})
         return 0

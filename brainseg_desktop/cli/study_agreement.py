@@ -30,6 +30,8 @@ def study_agreement(
     tolerance_mm: float | None,
     workers: int | None,
     as_json: bool,
+    *,
+    names: bool = False,
 ) -> int:
     """Measure a study's folder, or one with masks of readers; results on stdout."""
     from brainseg_desktop.services.studies.measuring import measure_study
@@ -42,7 +44,7 @@ def study_agreement(
         from brainseg_desktop.services.studies.output import write_study
 
         with progress_bar("Writing") as bar:
-            written = write_study(output, material, report, bar)
+            written = write_study(output, material, report, bar, show_names=names)
     if as_json:
         from brainseg_desktop.services.studies.tables import study_to_dict
 

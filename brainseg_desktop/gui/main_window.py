@@ -34,6 +34,7 @@ from brainseg_desktop.gui.commands import Commands
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.colours_dialog import ColoursDialog
 from brainseg_desktop.gui.following import Following
+from brainseg_desktop.gui.garbage import Garbage
 from brainseg_desktop.gui.measuring.measurements_panel import MeasurementsPanel
 from brainseg_desktop.gui.measuring.measuring import Measuring
 from brainseg_desktop.gui.panels.audit_panel import AuditPanel
@@ -101,6 +102,7 @@ class MainWindow(QMainWindow):
     def __init__(self, session: Session, jobs: Jobs, client: WorkerClient, settings: Settings) -> None:
         super().__init__()
         self.session, self.jobs, self.client, self.settings = session, jobs, client, settings
+        self.garbage: Garbage | None = None
         self.setWindowTitle("BrainSeg Desktop")
         self.setAcceptDrops(True)
         self.resize(1440, 900)
@@ -502,6 +504,8 @@ class MainWindow(QMainWindow):
         self.client.close()
         self.jobs.close()
         self.session.close()
+        if self.garbage is not None:
+            self.garbage.stop()
         event.accept()
 
     # Settings ---------------------------------------------------------------------------------------

@@ -99,14 +99,15 @@ def test_of_many_at_once_exactly_one_gets_it(tmp_path: Path, dead: bool) -> None
         if dead:
             _foreign(folder, age_s=1000)
 
-        def attempt(_: int, folder: Path = folder) -> Claim | None:
+        refusals: list[str] = []
+
+        def attempt(_: int, folder: Path = folder, refusals: list[str] = refusals) -> Claim | None:
             try:
                 return claim_folder(folder)
             except UserError as error:
                 refusals.append(error.code)
                 return None
 
-        refusals: list[str] = []
         with ThreadPoolExecutor(8) as pool:
             got = [claim for claim in pool.map(attempt, range(8)) if claim is not None]
         assert set(refusals) <= {"claim_held"}

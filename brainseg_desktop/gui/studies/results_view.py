@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
@@ -88,6 +89,8 @@ class ResultsView(QWidget):
             button.setToolTip(tip)
             button.clicked.connect(getattr(self, f"{signal}_wanted"))
             self._buttons.append(button)
+        self._named = QCheckBox("Name cases in reports")
+        self._named.setToolTip("Names of cases often name the patient; without the tick they are numbered")
         self._worst = QPushButton("Where these two differ most")
         self._worst.setToolTip(
             "Open the case on which this pair agrees least, at the slice of most differences"
@@ -114,6 +117,7 @@ class ResultsView(QWidget):
         top.addWidget(self._progress)
         top.addWidget(self._cancel)
         top.addStretch(1)
+        top.addWidget(self._named)
         for button in self._buttons:
             top.addWidget(button)
         chosen = QHBoxLayout()
@@ -185,6 +189,11 @@ class ResultsView(QWidget):
         self._measure.setVisible(not running)
         self._progress.setRange(0, 1000)
         self._progress.setValue(round(1000 * (done or 0)))
+
+    @property
+    def is_named(self) -> bool:
+        """Whether reports may name the cases."""
+        return self._named.isChecked()
 
     @property
     def region(self) -> str:

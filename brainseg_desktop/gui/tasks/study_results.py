@@ -148,10 +148,11 @@ class StudyResults(QObject):
         """Ask for a file and write the report as its ending says."""
         from brainseg_desktop.services.report.document import write_report
         from brainseg_desktop.services.report.study_pages import study_document
+        from brainseg_desktop.services.studies.anonymous import without_names
 
         path = self._ask_file("Save the report", "report.pdf", "PDF (*.pdf);;HTML (*.html)")
         if path is not None and self._view.report is not None:
-            report = self._view.report
+            report = self._view.report if self._view.is_named else without_names(self._view.report)
             self._write(
                 lambda: write_report(study_document(report), path), f"The report was written to {path}."
             )

@@ -9,6 +9,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.atomic import write_error
 from brainseg_desktop.services.report.document import write_report
 from brainseg_desktop.services.report.study_pages import study_document
+from brainseg_desktop.services.studies.anonymous import without_names
 from brainseg_desktop.services.studies.blinding import check_write
 from brainseg_desktop.services.studies.consensus import (
     METHODS,
@@ -24,11 +25,17 @@ CONSENSUS = "consensus"
 
 
 def write_study(
-    folder: Path, material: Material, report: StudyReport, tell: Callable[[float], None] = lambda _: None
+    folder: Path,
+    material: Material,
+    report: StudyReport,
+    tell: Callable[[float], None] = lambda _: None,
+    *,
+    show_names: bool = False,
 ) -> tuple[Path, ...]:
     """Write tables, ``report.html``, ``report.pdf`` and a folder of consensus masks.
 
-    Cases that fewer than two readers have read have no consensus.
+    Tables and masks call the cases by their names, so that other data can be joined; the report pages do so
+    only with `show_names`. Cases that fewer than two readers have read have no consensus.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def write_study(
     except OSError as error:
         raise write_error(error, folder) from error
     written: list[Path] = list(write_tables(report, folder))
-    document = study_document(report)
+    document = study_document(report if show_names else without_names(report))
     for name in REPORTS:
         write_report(document, folder / name)
         written.append(folder / name)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-# Draws of the bootstrap held in memory at a time.
-_DRAWN_AT_ONCE = 1 << 18
 
 Reason = Literal["ok", "too_few", "empty", "no_variation", "zero_mean"]
 
@@ -278,12 +276,18 @@ def bootstrap_ci(values: ArrayLike, seed: int, resamplings: int = 2000, level: f
     mean = Statistic(float(sums.sum() / counts.sum()), "ok", subjects, excluded)
     if subjects < 2:
         return BootstrapMean(mean, None)
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamplings)
-    step = max(1, _DRAWN_AT_ONCE // subjects)
-    for start in range(0, resamplings, step):
-        part = slice(start, min(start + step, resamplings))
-        drawn = generator.integers(0, subjects, (part.stop - start, subjects))
-        means[part] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    times = _times_drawn(subjects, seed, resamplings)
+    # Where no subject lacks a value every resampling has the same number of them.
+    values = times @ counts if np.ptp(counts) > 0 else counts.sum()
+    means = times @ sums / values
     lower, upper = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapMean(mean, Interval(float(lower), float(upper)))
+
+
+@lru_cache(maxsize=4)
+def _times_drawn(subjects: int, seed: int, resamplings: int) -> NDArray[np.float64]:
+    """How often each resampling draws each subject, (resamplings, subjects): the same for every measure."""
+    drawn = np.random.default_rng(seed).integers(0, subjects, (resamplings, subjects))
+    drawn += np.arange(resamplings)[:, np.newaxis] * subjects
+    times = np.bincount(drawn.ravel(), minlength=resamplings * subjects)
+    return times.reshape(resamplings, subjects).astype(np.float64)

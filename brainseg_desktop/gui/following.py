@@ -84,7 +84,10 @@ class Following(QObject):
         if blinded:
             for name in HIDDEN_WHILE_BLINDED:
                 actions[name].setEnabled(False)
-        for panel in (window.compare, window.audit, window.doubt):
+        if blinded is window.agreement.is_available:
+            # Emits no change of its own once it is so.
+            window.agreement.set_available(not blinded, "Hidden until the reading is unblinded.")
+        for panel in (window.audit, window.doubt):
             panel.setVisible(not blinded and window.session.case is not None)
 
     def follow_ratings(self) -> None:

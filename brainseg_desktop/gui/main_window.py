@@ -137,7 +137,7 @@ class MainWindow(QMainWindow):
         self.opener = Opener(self.desk)
         self.exporter = Exporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
-        self.studying = Studying(self.desk, self, QWidget(), settings.device)
+        self.studying = Studying(self.desk, self, settings.device)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
         self.agreement.set_actions(self.actions_by_name)

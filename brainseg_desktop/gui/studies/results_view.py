@@ -74,7 +74,6 @@ class ResultsView(QWidget):
         self._cancel.setAccessibleName("Cancel measuring")
         self._cancel.clicked.connect(self.cancel_wanted)
         self._picture = _choice("Picture", self._draw)
-        self._picture.addItems(PICTURES)
         self._region = _choice("Region", self._fill)
         self._score = _choice("Measure of pairs", self._fill)
         self._pair = _choice("Pair of raters", self._fill_pair)
@@ -104,13 +103,16 @@ class ResultsView(QWidget):
         self._rules.setWordWrap(True)
         self._rules.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._rules.setMargin(8)
+        self._list(self._picture, [(kind, kind) for kind in PICTURES])
         self._lay_out()
-        self.set_report(None, "")
+        self.set_progress(None)
+        self.set_report(None)
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
-        for widget in (self._measure, self._progress, self._cancel):
-            top.addWidget(widget)
+        top.addWidget(self._measure)
+        top.addWidget(self._progress)
+        top.addWidget(self._cancel)
         top.addStretch(1)
         for button in self._buttons:
             top.addWidget(button)
@@ -154,7 +156,8 @@ class ResultsView(QWidget):
         self._why.setVisible(bool(why))
         self._measure.setEnabled(can_measure)
         self._measure.setText("Measure again" if report is not None else "Measure")
-        for widget in (self._region, self._score, self._picture, self._pair, self._worst, self._split):
+        shown: tuple[QWidget, ...] = (self._region, self._score, self._picture, self._pair, self._worst)
+        for widget in (*shown, self._split):
             widget.setVisible(report is not None)
         for button in self._buttons:
             button.setEnabled(report is not None)
@@ -309,8 +312,6 @@ def _fill_table(table: ClickTable, heads: Sequence[str], rows: Sequence[Sequence
     for number, row in enumerate(rows):
         for column, text in enumerate(row):
             table.put(number, column, text)
-    if heads:
-        table.horizontalHeader().setStretchLastSection(True)
 
 
 def _scrolled(inside: QWidget) -> QWidget:

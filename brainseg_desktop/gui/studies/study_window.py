@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.gui.studies.results_view import ResultsView
 from brainseg_desktop.gui.studies.worklist_view import WorklistView
 from brainseg_desktop.services.studies.material import design_words
 from brainseg_desktop.services.studies.study import Study, WorkItem
@@ -34,7 +35,7 @@ class StudyWindow(QWidget):
     outline_wanted = Signal()
     cancel_wanted = Signal()
 
-    def __init__(self, results: QWidget) -> None:
+    def __init__(self, results: ResultsView) -> None:
         super().__init__()
         self.setWindowTitle("Study")
         self.resize(1100, 720)

@@ -68,6 +68,11 @@ class Agreement(QObject):
         """The window's actions, of which those of agreement are switched on and off here."""
         self._actions = actions
 
+    @property
+    def is_available(self) -> bool:
+        """Whether masks may be compared."""
+        return self._available
+
     def set_available(self, on: bool, why: str = "") -> None:
         """Allow to compare masks, or not: in a blinded reading no number of another's mask may be had.
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
+from brainseg_desktop.gui.views.view_state import OverlayKind
 from brainseg_desktop.services.studies.results import Material, Pair, StudyReport
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class StudyResults(QObject):
                 where = most_different(
                     chosen.mask(reference.label_map.array) ^ chosen.mask(mask.label_map.array)
                 )
+                state.set_overlay(OverlayKind.DIFFERENCE)
                 state.set_cursor(where if where is not None else state.cursor)
 
         self._studying.compare(case, shown)

@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
-from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
 
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.history import LabelMap
-from brainseg_desktop.core.study import Reading
+from brainseg_desktop.core.study import Reading, StudyDesign
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import ask
-from brainseg_desktop.gui.studies.dialogs import JoinDialog, NewStudyDialog
 from brainseg_desktop.gui.studies.reading_bar import ReadingBar, duration_text
-from brainseg_desktop.gui.studies.study_window import StudyWindow
 from brainseg_desktop.gui.studies.worklist_view import STATUS
 from brainseg_desktop.io.claims import RENEW_S
 from brainseg_desktop.io.journal import Journal
@@ -33,17 +31,19 @@ from brainseg_desktop.services.opening import OpenedCase
 from brainseg_desktop.services.session import Terms
 from brainseg_desktop.services.studies.clock import ReadingClock
 from brainseg_desktop.services.studies.material import open_comparison
-from brainseg_desktop.services.studies.outlining import Outlined, outline_cases
 from brainseg_desktop.services.studies.reading import (
     OpenedReading,
     open_reading,
     save_reading,
     write_record,
 )
-from brainseg_desktop.services.studies.study import FLAGS, Study, WorkItem, create_study
+from brainseg_desktop.services.studies.study import FLAGS, Study, WorkItem, create_study, reading_title
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
+    from brainseg_desktop.gui.studies.study_window import StudyWindow
+    from brainseg_desktop.gui.tasks.study_results import StudyResults
+    from brainseg_desktop.services.studies.outlining import Outlined
 
 _log = logging.getLogger(__name__)
 
@@ -88,14 +88,15 @@ class Studying(QObject):
     opened = Signal(object, str)
     changed = Signal()
 
-    def __init__(self, desk: Desk, window: MainWindow, results: QWidget, device: str = "auto") -> None:
+    def __init__(self, desk: Desk, window: MainWindow, device: str = "auto") -> None:
         super().__init__(desk.window)
         self._desk, self._main, self._device = desk, window, device
         self.study: Study | None = None
         self.reading: OpenedReading | None = None
         self.items: list[WorkItem] = []
         self.bar = ReadingBar(FLAGS)
-        self.window = StudyWindow(results)
+        self._window: StudyWindow | None = None
+        self._results: StudyResults | None = None
         self.dialog: QDialog | None = None
         self._record: ReadingRecord | None = None
         self._clock = ReadingClock(0.0, 0.0)
@@ -109,11 +110,31 @@ class Studying(QObject):
         self.bar.accepted.connect(self.accept)
         self.bar.saved.connect(self.save)
         self.bar.noted.connect(self._note)
-        self.window.worklist.chosen.connect(self.read)
-        self.window.worklist.next_wanted.connect(self.read_next)
-        self.window.unblind_wanted.connect(self.ask_unblind)
-        self.window.outline_wanted.connect(self.outline)
-        self.window.cancel_wanted.connect(self.cancel_outlining)
+
+    @property
+    def window(self) -> StudyWindow:
+        """The window of the study: made when it is first needed, so that the program starts quickly."""
+        if self._window is None:
+            from brainseg_desktop.gui.studies.results_view import ResultsView
+            from brainseg_desktop.gui.studies.study_window import StudyWindow
+            from brainseg_desktop.gui.tasks.study_results import StudyResults
+
+            view = ResultsView()
+            self._window = StudyWindow(view)
+            self._results = StudyResults(self._desk, self, view)
+            self._window.worklist.chosen.connect(self.read)
+            self._window.worklist.next_wanted.connect(self.read_next)
+            self._window.unblind_wanted.connect(self.ask_unblind)
+            self._window.outline_wanted.connect(self.outline)
+            self._window.cancel_wanted.connect(self.cancel_outlining)
+        return self._window
+
+    @property
+    def results(self) -> StudyResults:
+        """What measures the study and writes what it came to."""
+        assert self.window is not None
+        assert self._results is not None
+        return self._results
 
     @property
     def is_blinded_reading(self) -> bool:
@@ -124,6 +145,8 @@ class Studying(QObject):
 
     def ask_new(self) -> None:
         """Ask how a study is to be made, and make it."""
+        from brainseg_desktop.gui.studies.dialogs import NewStudyDialog
+
         dialog = NewStudyDialog(list(load_schemes().values()), self._desk.jobs, parent=self._desk.window)
         dialog.set_scheme("brats2023")
         self.dialog = dialog
@@ -147,8 +170,10 @@ class Studying(QObject):
         """Open a study: ask who opens it."""
         self._desk.jobs.free(lambda: read_design(folder), lambda d: self._ask_who(folder, d), self._fail)
 
-    def _ask_who(self, folder: Path, design: object) -> None:
-        dialog = JoinDialog(design, self._main.settings.study_reader, self._desk.window)  # type: ignore[arg-type]
+    def _ask_who(self, folder: Path, design: StudyDesign) -> None:
+        from brainseg_desktop.gui.studies.dialogs import JoinDialog
+
+        dialog = JoinDialog(design, self._main.settings.study_reader, self._desk.window)
         self.dialog = dialog
 
         def answered(accepted: bool) -> None:
@@ -271,7 +296,7 @@ class Studying(QObject):
     def title(self, reading: Reading) -> str:
         """What a reading is called at present."""
         hidden = self.study is not None and self.study.is_blinded
-        return reading.label if hidden else reading.case
+        return reading_title(reading, hidden=hidden)
 
     def _take(self, study: Study, opened: OpenedReading) -> None:
         desk = self._desk
@@ -452,11 +477,14 @@ class Studying(QObject):
         except UserError as error:
             _log.warning("reading not written at the end: %s", error.code)
         self.cancel_outlining()
+        if self._results is not None:
+            self._results.cancel()
         if self.study is not None:
             self.study.close()
         self.study = None
         self._renewal.stop()
-        self.window.close()
+        if self._window is not None:
+            self._window.close()
 
     def _leaving(self) -> Callable[[], object] | None:
         """What has to be written now that the reading is let go; None if there is nothing."""
@@ -649,6 +677,8 @@ class Studying(QObject):
 
     def outline(self) -> None:
         """Have the network outline the study's cases, in the background; what is there is kept."""
+        from brainseg_desktop.services.studies.outlining import outline_cases
+
         study = self.study
         if study is None or self._outlining is not None:
             return

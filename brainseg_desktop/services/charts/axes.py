@@ -53,10 +53,19 @@ class Axis:
     def over(values: Iterable[float], start: float, stop: float, most: int = 6) -> Axis:
         """From the round number below all values to the one above.
 
-        Values that no reader could tell apart get a scale as if they were equal.
+        Values that nobody could tell apart get a scale round them.
+
+        Examples
+        --------
+        >>> Axis.over([24.525, 24.525], 0, 1).ticks
+        (18.0, 20.0, 22.0, 24.0, 26.0, 28.0, 30.0)
         """
         found = list(values)
-        marks = ticks(min(found), max(found), most)
+        low, high = min(found), max(found)
+        if low != 0 and high - low < 1e-9 * abs(low):
+            room = 10.0 ** math.floor(math.log10(abs(low))) / 2
+            low, high = low - room, high + room
+        marks = ticks(low, high, most)
         return Axis(marks[0], marks[-1], start, stop, tuple(marks))
 
     def place(self, value: float) -> float:

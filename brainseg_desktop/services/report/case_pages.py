@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +13,19 @@ from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.diameters import rano_diameters
 from brainseg_desktop.core.labels import TISSUE_NAMES, Region, Tissue
 from brainseg_desktop.core.lesions import LesionScores
-from brainseg_desktop.core.metrics import Score
-from brainseg_desktop.io.nifti import nifti_stem
 from brainseg_desktop.io.schemes import PROGRAM
-from brainseg_desktop.services.audit import AuditRecord, ChangeRecord
-from brainseg_desktop.services.charts.sheet import DASH, fixed
-from brainseg_desktop.services.compare import AgreementReport, OverlapScores, RegionScores, compare
+from brainseg_desktop.services.audit import AuditRecord
+from brainseg_desktop.services.charts.sheet import fixed
+from brainseg_desktop.services.compare import (
+    AgreementReport,
+    OverlapScores,
+    RegionScores,
+    SurfaceScores,
+    compare,
+)
 from brainseg_desktop.services.messages import state_words
 from brainseg_desktop.services.picture import largest_slice
+from brainseg_desktop.services.report.case_origin import Names, audit_blocks, image_blocks, origin_blocks
 from brainseg_desktop.services.report.cells import KINDS, rule_terms, score
 from brainseg_desktop.services.report.check_picture import check_png, most_different_slice, sequences_shown
 from brainseg_desktop.services.report.document import (
@@ -77,7 +81,7 @@ def case_document(
     labels = shown.label_map.array
     held = None if reference is None else reference.label_map.array
     report = None if held is None else _agreement(case, shown, held, labels, tolerance_mm)
-    names = _Names(case, show_name)
+    names = Names(case, show_name)
     blocks: list[Block] = [
         *_facts(case, shown, reference, names),
         *_remark(remark),
@@ -87,7 +91,7 @@ def case_document(
     ]
     if report is not None:
         blocks += [*_measures(report), *_lesions(report)]
-    blocks += [*_audit(audit, names), *_origin(shown, names), *_images(case)]
+    blocks += [*audit_blocks(audit, names), *origin_blocks(shown, names), *image_blocks(case)]
     if report is not None:
         blocks += [Heading("Rules"), Definitions(rule_terms(report.definitions))]
     return Document(
@@ -99,20 +103,7 @@ def case_document(
     )
 
 
-class _Names:
-    """Keeps the case's name out of the report: a rater may be called like a file, a file like a patient."""
-
-    def __init__(self, case: Case, show: bool) -> None:
-        paths = [v.source.path for v in case.volumes.values()]
-        paths += [r.source.path for r in case.ratings if r.source is not None]
-        self._secret = () if show else (case.name, *(nifti_stem(path) for path in paths))
-
-    def said(self, name: str) -> str:
-        """The name, or a stroke in its place."""
-        return DASH if any(secret and secret in name for secret in self._secret) else name
-
-
-def _rater(rating: Rating, names: _Names) -> str:
+def _rater(rating: Rating, names: Names) -> str:
     return f"{names.said(rating.rater)} ({KINDS[rating.kind]})"
 
 
@@ -121,11 +112,18 @@ def _agreement(
 ) -> AgreementReport:
     scheme = shown.scheme
     return compare(
-        reference, labels, case.grid, scheme.regions, scheme.tissues, tolerance_mm, scheme=scheme.name
+        reference,
+        labels,
+        case.grid,
+        scheme.regions,
+        scheme.tissues,
+        tolerance_mm,
+        scheme=scheme.name,
+        label_surface=True,
     )
 
 
-def _facts(case: Case, shown: Rating, reference: Rating | None, names: _Names) -> Iterator[Block]:
+def _facts(case: Case, shown: Rating, reference: Rating | None, names: Names) -> Iterator[Block]:
     shape = " x ".join(map(str, case.grid.shape))
     size = " x ".join(f"{v:.3g}" for v in case.grid.spacing_mm) + " mm"
     rows = [
@@ -245,6 +243,8 @@ def _measures(report: AgreementReport) -> Iterator[Block]:
     )
     labels = tuple((TISSUE_NAMES[t], *_overlap_cells(s)) for t, s in report.labels.items())
     yield Table(("Label", *heads), labels, "Labels: overlap")
+    distances = tuple((TISSUE_NAMES[t], *_surface_cells(s)) for t, s in report.label_surfaces.items())
+    yield Table(("Label", *outlines), distances, "Labels: outlines")
 
 
 def _overlap_cells(found: OverlapScores) -> tuple[str, ...]:
@@ -253,13 +253,15 @@ def _overlap_cells(found: OverlapScores) -> tuple[str, ...]:
 
 
 def _outline_cells(found: RegionScores) -> tuple[str, ...]:
-    surface, lesions = found.surface, found.lesions
-    outlines: tuple[Score | None, ...] = (None, None, None)
-    if surface is not None:
-        outlines = (surface.hd95_mm, surface.assd_mm, surface.surface_dice)
-    means: tuple[Score | None, ...] = (None, None) if lesions is None else (lesions.dice, lesions.hd95_mm)
-    digits = (2, 2, 3, 3, 2)
-    return tuple(score(s, d) for s, d in zip((*outlines, *means), digits, strict=True))
+    lesions = found.lesions
+    means = (None, None) if lesions is None else (lesions.dice, lesions.hd95_mm)
+    return (*_surface_cells(found.surface), score(means[0], 3), score(means[1], 2))
+
+
+def _surface_cells(found: SurfaceScores | None) -> tuple[str, ...]:
+    if found is None:
+        return (score(None, 2),) * 3
+    return (score(found.hd95_mm, 2), score(found.assd_mm, 2), score(found.surface_dice, 3))
 
 
 def _lesions(report: AgreementReport) -> Iterator[Block]:
@@ -294,98 +296,4 @@ def _lesion_table(region: str, found: LesionScores) -> Table:
         f"{region}: {counts}, {left_out} not counted",
         (LEFT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT),
         "BraTS 2023 rules. Voxels are counted from 1, from the patient's left, back and feet.",
-    )
-
-
-def _audit(record: AuditRecord | None, names: _Names) -> Iterator[Block]:
-    """What became of the labels that the mask was started from, and the time of work."""
-    yield Heading("Audit")
-    if record is None:
-        yield Paragraph("There is no record of the changes to this mask.")
-        return
-    given = (
-        f"Started from the mask of {names.said(record.given_by)}"
-        if record.given_by
-        else "Started from nothing"
-    )
-    yield Paragraph(
-        f"{given}. Time of work {record.active_s / 60:.1f} min; pauses of "
-        f"{record.idle_limit_s:g} s and more do not count."
-    )
-    if record.labels or record.regions:
-        changes = {**record.labels, **record.regions}
-        yield Table(
-            ("Label or region", "Given (mL)", "Kept (mL)", "Added (mL)", "Removed (mL)", "Dice with given"),
-            tuple((name, *_change_cells(change)) for name, change in changes.items()),
-            "What became of it",
-            note="Voxels instead of mL where the files state no voxel size.",
-        )
-    if record.tools:
-        yield Table(
-            ("Tool", "Steps", "Undone", "Voxels", "Time (min)"),
-            tuple(
-                (name, str(t.steps), str(t.undone), f"{t.voxels:,}", fixed(t.active_s / 60, 1))
-                for name, t in record.tools.items()
-            ),
-            "Tools",
-        )
-
-
-def _change_cells(change: ChangeRecord) -> tuple[str, ...]:
-    pairs = (
-        (change.given_ml, change.given_voxels),
-        (change.kept_ml, change.kept_voxels),
-        (change.added_ml, change.added_voxels),
-        (change.removed_ml, change.removed_voxels),
-    )
-    amounts = (f"{voxels:,} voxels" if ml is None else fixed(ml, 2) for ml, voxels in pairs)
-    return (*amounts, score(change.dice_against_given, 3))
-
-
-ORIGIN_WORDS = {
-    "rater": "Mask of",
-    "model": "Network",
-    "version": "Version",
-    "sha256": "SHA-256 of the weights",
-    "exam_kind": "Kind of exam",
-    "regions": "Regions it tells",
-    "sequences_used": "Sequences it read",
-    "device": "Device",
-    "seconds": "Seconds",
-    "mean_uncertainty_bits": "Mean uncertainty (bits)",
-}
-
-
-def _origin(shown: Rating, names: _Names) -> Iterator[Block]:
-    """The card of the network that made the mask, or the one it was started from."""
-    started = shown.details.get("started_from")
-    for title, details in (
-        ("Made by a network", shown.details),
-        ("Started from", started if isinstance(started, Mapping) else {}),
-    ):
-        if details.get("model") or (details is started and details):
-            yield Heading(title)
-            rows = tuple(
-                (words, names.said(_told(details[key])))
-                for key, words in ORIGIN_WORDS.items()
-                if details.get(key) is not None
-            )
-            yield Table(("", "From the network's card and its run"), rows, align=(LEFT, LEFT))
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(getattr(v, "value", v)) for v in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _images(case: Case) -> Iterator[Block]:
-    yield Heading("Images")
-    rows = tuple((s.value, v.source.sha256 or DASH) for s, v in case.volumes.items())
-    yield Table(
-        ("Sequence", "SHA-256 of the file"),
-        rows,
-        align=(LEFT, LEFT),
-        note="By the hash the very file can be found again; its name is not printed: "
-        "it may name the patient.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from brainseg_desktop.core.case import RaterKind
 from brainseg_desktop.core.metrics import Score
@@ -17,6 +18,14 @@ KINDS = {
     RaterKind.MODEL: "network",
     RaterKind.CONSENSUS: "consensus",
     RaterKind.REFERENCE: "reference",
+}
+TERMS = {
+    "icc": "ICC",
+    "bland_altman": "Bland-Altman",
+    "cohen_kappa": "Cohen's kappa",
+    "fleiss_kappa": "Fleiss' kappa",
+    "krippendorff_alpha": "Krippendorff's alpha",
+    "lesion_wise": "Lesion-wise scores",
 }
 MEAN_HEADS = ("n", "Mean", "95 % interval", "SD", "Median", "Range", "Left out", "Missing")
 MEAN_NOTE = (
@@ -71,14 +80,28 @@ def rule_terms(rules: Mapping[str, str]) -> dict[str, str]:
     Examples
     --------
     >>> list(rule_terms({"hd95_mm": "...", "lesion_wise": "...", "state": "..."}))
-    ['HD95 (mm)', 'Lesion wise']
+    ['HD95 (mm)', 'Lesion-wise scores']
     """
-    titles = {m.key: named(m) for m in MEASURES}
+    titles = {m.key: named(m) for m in MEASURES} | TERMS
     return {
         titles.get(key, (key[:1].upper() + key[1:]).replace("_ml", " (mL)").replace("_", " ")): text
         for key, text in rules.items()
         if key != "state"
     }
+
+
+def moment(created_utc: str) -> str:
+    """A time for readers, to the minute; what is no time stays as it is.
+
+    Examples
+    --------
+    >>> moment("2026-03-04T10:00:59+00:00")
+    '2026-03-04 10:00 UTC'
+    """
+    try:
+        return f"{datetime.fromisoformat(created_utc):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return created_utc
 
 
 def mean_cells(found: MeanScore, digits: int) -> tuple[str, ...]:

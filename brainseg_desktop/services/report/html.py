@@ -20,9 +20,6 @@ from brainseg_desktop.services.report.document import (
     Table,
 )
 
-# The page defines the colours, so that one picture serves both looks.
-PAGE = Theme("page", {role: f"var(--{role})" for role in PAPER.colours})
-
 _SHAPE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
@@ -48,8 +45,13 @@ figcaption { font-size: .85rem; margin-top: .3rem; }
 dt { font-weight: 600; margin-top: .5rem; }
 dd { margin: 0 0 0 1.2rem; }
 footer { margin-top: 2.5rem; padding-top: .6rem; border-top: 1px solid var(--grid); font-size: .8rem; }
+@page { size: A4; margin: 16mm; }
 @media print {
-  body { font-size: 10pt; }
+  body { font-size: 9pt; }
+  table { font-size: 7pt; }
+  th, td { padding: .12rem .28rem; }
+  .note, figcaption { font-size: 7pt; }
+  h1 { font-size: 16pt; }
   main { max-width: none; padding: 0; }
   .scroll { overflow: visible; }
   .break { break-before: page; }
@@ -81,9 +83,14 @@ def _style() -> str:
     def variables(theme: Theme) -> str:
         return " ".join(f"--{role}: {colour};" for role, colour in theme.colours.items())
 
+    # A chart has the colours of paper in its own attributes; the rules make it follow the look.
+    rules = "\n".join(
+        f".fill-{role} {{ fill: var(--{role}); }} .stroke-{role} {{ stroke: var(--{role}); }}"
+        for role in PAPER.colours
+    )
     return (
         f":root {{ color-scheme: light dark; {variables(PAPER)} }}\n"
-        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}{_SHAPE}"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}{_SHAPE}{rules}\n"
     )
 
 
@@ -98,7 +105,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case ChartBlock():
-            return f"<figure>{to_svg(block.chart, PAGE)}</figure>"
+            return f"<figure>{to_svg(block.chart, classes=True)}</figure>"
         case Picture():
             data = base64.b64encode(block.png).decode()
             words = escape(block.caption)

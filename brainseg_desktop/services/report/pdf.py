@@ -41,6 +41,8 @@ SIDE, TOP, BOTTOM = 50.0, 56.0, 58.0
 INK, FAINT, RULE = (HexColor(PAPER.colours[role]) for role in ("ink", "faint", "grid"))
 # No picture and no chart is taller than this, so that its heading has room on the page too.
 TALLEST = TALL - TOP - BOTTOM - 60
+# A table of so many rows at most is not parted from its caption and its note.
+KEPT_ROWS = 18
 WIDTH = WIDE - 2 * SIDE
 
 
@@ -51,6 +53,8 @@ def _style(name: str, size: float, *, bold: bool = False, faint: bool = False, *
         fontSize=size,
         leading=size * 1.4,
         textColor=FAINT if faint else INK,
+        # The library would else squeeze words together to save a line.
+        spaceShrinkage=0,
         **more,
     )
 
@@ -221,7 +225,9 @@ def _beginning(blocks: Sequence[doc.Block]) -> float:
             case doc.ChartBlock():
                 height += float(_Drawing(block.chart).height)
             case doc.Table():
-                height += 90
+                # What is kept together moves to the next page whole, and its heading with it.
+                kept = _table_parts(block) if len(block.rows) <= KEPT_ROWS else []
+                height += sum(float(part.wrap(WIDTH, TALL)[1]) for part in kept) + 20 if kept else 90
             case doc.Paragraph():
                 height += 30
         break
@@ -258,10 +264,16 @@ def _image(png: bytes) -> Any:
 
 
 def _table(table: doc.Table) -> list[Any]:
+    parts = _table_parts(table)
+    return parts if len(table.rows) > KEPT_ROWS else [KeepTogether(parts)]
+
+
+def _table_parts(table: doc.Table) -> list[Any]:
     parts: list[Any] = [Paragraph(escape(table.caption), _CAPTION)] if table.caption else []
     for block in lay_out(table, WIDTH):
         parts += [_block_of(table, block), Spacer(1, 4)]
-    return [*parts, Paragraph(escape(table.note), _NOTE) if table.note else Spacer(1, 6)]
+    parts.append(Paragraph(escape(table.note), _NOTE) if table.note else Spacer(1, 6))
+    return parts
 
 
 def _block_of(table: doc.Table, columns: Columns) -> Any:

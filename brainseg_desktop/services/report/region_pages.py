@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from brainseg_desktop.core.volumes_agreement import BlandAltman
+from brainseg_desktop.services.charts.heat_map import SIGNED
 from brainseg_desktop.services.charts.scores import digits_of, named, pair_words
 from brainseg_desktop.services.charts.sheet import fixed
 from brainseg_desktop.services.charts.study_charts import (
@@ -59,7 +60,14 @@ def region_blocks(report: StudyReport, region: str, matrices: Sequence[str], mos
 
 def _means(results: RegionResults) -> Iterator[Block]:
     rows = tuple(
-        (named(t.measure), *mean_cells(t.readers, digits_of(t.measure))) for t in results.measures.values()
+        # Its sign says only who was named first, so that over all pairs the absolute value is taken.
+        (
+            f"Absolute {t.measure.title.lower()} ({t.measure.unit})"
+            if t.measure.key == SIGNED
+            else named(t.measure),
+            *mean_cells(t.readers, digits_of(t.measure)),
+        )
+        for t in results.measures.values()
     )
     yield Table(("Measure", *MEAN_HEADS), rows, "Human readers, all pairs on all cases", note=MEAN_NOTE)
 
@@ -149,8 +157,10 @@ def _volumes(report: StudyReport, results: RegionResults, most_pairs: int) -> It
         note="Limits of agreement: bias ± 1.96 SD; each followed by its 95 % interval. Excluded are cases "
         "without a volume of both.",
     )
-    chosen = _widest(found)[:most_pairs]
-    if len(chosen) < len(found):
+    chosen = [pair for pair in _widest(found) if found[pair].n > 1][:most_pairs]
+    if not chosen:
+        yield Paragraph("No pair has two cases in common, so there are no charts of volumes.", faint=True)
+    elif len(chosen) < len(found):
         yield Paragraph(
             f"Charts of the {len(chosen)} of {len(found)} pairs with the widest limits; the table has all.",
             faint=True,

@@ -14,6 +14,7 @@ from brainseg_desktop.services.messages import words_without_folders
 from brainseg_desktop.services.report.cells import (
     KINDS,
     interval,
+    moment,
     number,
     rule_terms,
     span,
@@ -73,7 +74,7 @@ def study_document(
     return Document(
         title=f"Agreement of readers: {report.name}",
         subtitle=f"{_many(len(report.readers), 'reader')}, {_many(len(report.cases), 'case')}, "
-        f"label scheme {report.scheme}. Made {report.created_utc}.",
+        f"label scheme {report.scheme}. Made {moment(report.created_utc)}.",
         blocks=tuple(blocks),
         footer=report.name,
         software=report.software,

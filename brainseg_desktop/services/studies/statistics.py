@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brainseg_desktop import __version__
 from brainseg_desktop.core.case import RaterKind
@@ -112,11 +113,11 @@ def mean_score(scores: Iterable[Score], missing: int, seed: int) -> MeanScore:
     (2, 1, 2, 0.75, 0.75)
     """
     values = [score.value for score in scores]
-    return _summary([[np.nan if v is None else v] for v in values], values, missing, seed)
+    return _summary(np.array(values, dtype=np.float64), values, missing, seed)
 
 
 def _summary(
-    table: Sequence[Sequence[float]], values: Sequence[float | None], missing: int, seed: int
+    table: NDArray[np.float64], values: Sequence[float | None], missing: int, seed: int
 ) -> MeanScore:
     """Of `values`; `table` has the same by case, for the interval, with NaN where there is none."""
     known = np.array([v for v in values if v is not None], dtype=np.float64)
@@ -252,7 +253,7 @@ def _of_readers(
     if measure.key == SIGNED:
         table, values = np.abs(table), [None if v is None else abs(v) for v in values]
     missing = len(material.cases) * len(chosen) - len(present)
-    return _summary(table.tolist(), values, missing, material.seed)
+    return _summary(table, values, missing, material.seed)
 
 
 def _case_statistic(material: Material, found: Mapping[str, Statistic]) -> CaseStatistic:

@@ -110,7 +110,13 @@ class Study:
         except UserError as error:
             if error.code != "claim_held":
                 raise
-            raise UserError("study_reader_elsewhere", reader=who.name, **error.params) from error
+            raise UserError(
+                "study_reader_elsewhere",
+                path=folder,
+                reader=who.name,
+                host=error.params["host"],
+                since=error.params["since"],
+            ) from error
         return Study(folder, design, who, claim)
 
     def close(self) -> None:
@@ -160,7 +166,7 @@ class Study:
         hidden = self.is_blinded
 
         def item(reading: Reading) -> WorkItem:
-            title = reading.label if hidden else reading.case
+            title = reading_title(reading, hidden=hidden)
             if f"{reading.stem}.json" not in present[reading.reader]:
                 return WorkItem(reading, title, "new")
             try:
@@ -249,6 +255,13 @@ class Study:
             started_utc=now_utc(),
             start=self.design.start,
         )
+
+
+def reading_title(reading: Reading, *, hidden: bool) -> str:
+    """What a reading is called: its case, or its number while cases and repeats are hidden."""
+    if hidden:
+        return reading.label
+    return reading.case if reading.repeat == 1 else f"{reading.case} (repeat)"
 
 
 def now_utc() -> str:

@@ -216,7 +216,7 @@ def _words(window: QWidget) -> Iterator[str]:
 def test_measurements_and_windows_of_a_first_reading_are_not_brought_back(
     qtbot: QtBot, window: MainWindow, make_study: MakeStudy
 ) -> None:
-    from brainseg_desktop.core.measurements import Ruler
+    from brainseg_desktop.core.measurements import Measurement, MeasurementKind
 
     study = make_study(repeats=1)
     join(qtbot, window, study.folder, "Ben")
@@ -225,7 +225,8 @@ def test_measurements_and_windows_of_a_first_reading_are_not_brought_back(
     window.studying.read(first)
     qtbot.waitUntil(lambda: window.studying.reading is not None, timeout=10_000)
     settle(qtbot, window)
-    window.state.set_measurements((Ruler((2, 2, 2), (8, 8, 2)),))
+    ruler = Measurement(MeasurementKind.RULER, 2, ((2.0, 2.0, 2.0), (8.0, 8.0, 2.0)))
+    window.state.set_measurements((ruler,))
     window.studying.read(second)
     qtbot.waitUntil(lambda: window.windowTitle().startswith(second.label), timeout=10_000)
     settle(qtbot, window)

@@ -55,7 +55,8 @@ def test_a_blinded_reading_shows_a_number_and_no_other_mask(reading: MainWindow)
     case = reading.session.case
     assert case is not None
     assert [r.rater for r in case.ratings] == ["Anna"]
-    assert not reading.compare.isVisible()
+    assert not reading.agreement.is_available
+    assert not [t for _, _, t in reading.compare._tiles if t.isVisible()]
     assert not reading.audit.isVisible()
     for name in ("segment", "load_mask", "compare", "difference", "uncertainty", "export"):
         assert not reading.actions_by_name[name].isEnabled(), name
@@ -252,7 +253,7 @@ def test_an_ordinary_case_opened_in_between_ends_the_reading(
     settle(qtbot, reading)
     assert not reading.studying.bar.isVisible()
     assert reading.actions_by_name["segment"].isEnabled()
-    assert reading.compare.isVisible()
+    assert reading.agreement.is_available
     written = np.asarray(nibabel.load(study.mask_path(study.readings["Anna"][0])).dataobj)
     assert np.array_equal(written[::-1, ::-1], labels)
 

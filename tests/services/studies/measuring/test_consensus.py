@@ -95,6 +95,6 @@ def test_what_cannot_be_used_is_left_out_and_one_mask_is_no_consensus(
             write(file.path, box(1, 3))
     with pytest.raises(UserError) as error:
         make_consensus(material, "c3", "staple")
-    assert (error.value.code, error.value.params["n"]) == ("consensus_too_few", 1)
+    assert (error.value.code, error.value.params["n"]) == ("readers_too_few", 1)
     with pytest.raises(UserError):
         make_consensus(material, "no such case", "staple")

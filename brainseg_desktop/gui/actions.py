@@ -70,6 +70,13 @@ ACTIONS = (
     ActionSpec(
         "export", "Export...", "Case", ("Ctrl+S",), "Write the mask to a file, read it back and compare"
     ),
+    ActionSpec(
+        "case_report",
+        "Report...",
+        "Case",
+        ("Ctrl+Shift+R",),
+        "Write a report of the mask: pictures, volumes, measures, changes, origin; PDF or HTML",
+    ),
     ActionSpec("quit", "Quit", "Case", ("Ctrl+Q",), "Close the program"),
     ActionSpec("undo", "Undo", "Editing", ("Ctrl+Z",), "Take back the last step"),
     ActionSpec(

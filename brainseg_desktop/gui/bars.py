@@ -28,7 +28,10 @@ _WITH_WORDS = {"open", "segment", "undo", "axial", "coronal", "sagittal", "compa
 def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -> None:
     """All actions by subject, and the list of networks."""
     for title, names in (
-        ("&Case", "open open_files load_mask - next_case previous_case - export - close_case quit"),
+        (
+            "&Case",
+            "open open_files load_mask - next_case previous_case - export case_report - close_case quit",
+        ),
         (
             "&Edit",
             "undo redo - brush smart_brush eraser ball smaller larger - polygon lasso spline scissors - fill "

@@ -81,6 +81,7 @@ class Commands:
             "about_network": self._window.networks.show_card,
             "models_folder": self._window.networks.open_folder,
             "export": self._window.exporter.ask,
+            "case_report": self._window.case_reporter.ask,
             "quit": self._window.close,
             "interpolate": self._interpolate,
             "drop_proposal": self._window.interpolating.drop,

@@ -52,6 +52,7 @@ from brainseg_desktop.gui.panels.refine_panel import RefinePanel
 from brainseg_desktop.gui.panels.tools_panel import ToolsPanel
 from brainseg_desktop.gui.panels.window_panel import WindowPanel
 from brainseg_desktop.gui.tasks.agreement import Agreement
+from brainseg_desktop.gui.tasks.case_report import CaseReporter
 from brainseg_desktop.gui.tasks.exporting import Exporter
 from brainseg_desktop.gui.tasks.kept_display import KeptDisplay
 from brainseg_desktop.gui.tasks.label_editing import LabelEditing
@@ -136,6 +137,7 @@ class MainWindow(QMainWindow):
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.opener = Opener(self.desk)
         self.exporter = Exporter(self.desk)
+        self.case_reporter = CaseReporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.studying = Studying(self.desk, self, settings.device)
         self.commands = Commands(self)

@@ -61,6 +61,7 @@ _LIFE = {
 HIDDEN_WHILE_BLINDED = (
     "load_mask",
     "export",  # its dialog names the case's folder; a reading is saved by the study
+    "case_report",
     "segment",
     "compare",
     "both_masks",

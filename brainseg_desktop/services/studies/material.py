@@ -136,7 +136,6 @@ def design_words(study: Study) -> dict[str, str]:
         "Blinding": blinding,
         "Hidden repeats": repeats,
         "Readings start from": "the network's mask" if design.start == "ai" else "a blank mask",
-        "Label scheme": study.scheme.title or design.scheme,
         "Begun": design.created_utc,
     }
 

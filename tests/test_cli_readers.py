@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
@@ -15,8 +12,6 @@ from click.testing import CliRunner
 from brainseg_desktop.cli.readers import agreement_command, audit_command
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.services.mask_files import compare_files
-from brainseg_desktop.services.studies.loose import material_from_folder
-from brainseg_desktop.services.studies.results import Material
 
 
 def test_agreement_of_the_samples_two_readers(sample_dir: Path, tmp_path: Path) -> None:
@@ -83,27 +78,6 @@ def test_a_study_in_words(two_cases: Path) -> None:
     assert "bland_altman: Volume of the first rater minus that of the second" in done.stdout
 
 
-def test_a_folder_with_study_toml_is_asked_for_its_locked_readings(
-    two_cases: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (two_cases / "study.toml").write_text("")
-    stand_in = ModuleType("material")
-    asked: list[Path] = []
-
-    def material_of(folder: Path) -> Material:
-        asked.append(folder)
-        return replace(material_from_folder(folder, "brats2021"), name="A study", seed=3)
-
-    stand_in.material_of = material_of  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "brainseg_desktop.services.studies.material", stand_in)
-    options = ["--tolerance-mm", "2", "--json", "--workers", "1"]
-    done = CliRunner().invoke(agreement_command, [str(two_cases), *options])
-    assert done.exception is None, done.output
-    content = json.loads(done.stdout)
-    assert asked == [two_cases]
-    assert (content["name"], content["tolerance_mm"]) == ("A study", 2.0)
-
-
 def test_masks_of_one_case_get_pages_too(sample_dir: Path, tmp_path: Path) -> None:
     masks = [str(sample_dir / "sample_seg.nii.gz"), str(sample_dir / "sample_seg-reader2.nii.gz")]
     done = CliRunner().invoke(agreement_command, [*masks, "-o", str(tmp_path / "out")])
@@ -116,6 +90,9 @@ def test_a_folder_without_masks_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(agreement_command, [str(tmp_path)])
     assert isinstance(done.exception, UserError)
     assert done.exception.code == "masks_not_found"
+    done = CliRunner().invoke(agreement_command, [str(tmp_path / "nowhere")])
+    assert isinstance(done.exception, UserError)
+    assert done.exception.code == "file_missing"
 
 
 def test_a_mask_without_audit_is_named(sample_dir: Path, tmp_path: Path) -> None:

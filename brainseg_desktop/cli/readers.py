@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
+from brainseg_desktop.core.errors import UserError
 
 if TYPE_CHECKING:
     from brainseg_desktop.services.agreement import ReadersReport
@@ -44,6 +45,8 @@ def agreement_command(
         from brainseg_desktop.cli.study_agreement import study_agreement
 
         return study_agreement(places[0], output, scheme, tolerance_mm, workers, as_json)
+    if len(places) == 1 and not places[0].exists():
+        raise UserError("file_missing", path=places[0])
     from brainseg_desktop.services.agreement import agree_on_files, write_agreement
 
     tolerance_mm = tolerance_mm or 1.0

@@ -166,8 +166,9 @@ SENTENCES: dict[str, str] = {
     ),
     "claim_held": "{path} is in use on {host} since {since}. Close the program there first.",
     "claim_lost": (
-        "Another program has taken over {path}, so nothing was written there. Your strokes are kept on this "
-        "machine: close the study and open it again."
+        "{path} is not held by this program any more: another one took it over, or the folder is gone. "
+        "Nothing was written there, and your strokes are kept on this machine. Close the study and open it "
+        "again."
     ),
     "study_case_missing": "The case {case} is not at {path} any more. Bring it back, or mend study.toml.",
     "study_cases_share_folder": (

@@ -419,6 +419,16 @@ def test_bootstrap_is_repeatable_and_near_the_normal_interval() -> None:
     assert found.interval.upper == pytest.approx(values.mean() + half, abs=half / 5)
 
 
+def test_bootstrap_equals_drawing_one_resampling_after_the_other() -> None:
+    table = np.random.default_rng(3).random((12, 3))
+    table[4, 1] = table[7, 0] = NAN
+    for values in (table, table[:, :2], table[:, 2]):
+        generator = np.random.default_rng(8)
+        means = [np.nanmean(values[generator.integers(0, 12, 12)]) for _ in range(2000)]
+        found = bootstrap_ci(values, 8).interval
+        assert (found.lower, found.upper) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
+
+
 def test_bootstrap_resamples_cases_not_pairs() -> None:
     cases = np.random.default_rng(1).normal(0, 1, 50)
     alone = bootstrap_ci(cases, seed=3)

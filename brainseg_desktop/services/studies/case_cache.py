@@ -19,8 +19,21 @@ from brainseg_desktop.services.studies.case_numbers import CaseJob, CaseNumbers
 
 # To be raised whenever a definition of `case_numbers` or of what it calls changes.
 DEFINITIONS_VERSION = 1
-# What may be otherwise the next time though the files' hashes say nothing of it.
-PASSING = frozenset({"file_missing", "file_unreadable", "image_part_missing", "mask_changed"})
+# What a file's content says for good; anything else (missing, changed, blinded) may be otherwise next time.
+LASTING = frozenset(
+    {
+        "rating_off_grid",
+        "label_outside_scheme",
+        "label_not_whole",
+        "mask_not_finite",
+        "not_nifti",
+        "file_truncated",
+        "image_4d",
+        "image_empty",
+        "image_not_grey",
+        "bad_affine",
+    }
+)
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +63,7 @@ def read_kept(folder: Path, key: str) -> CaseNumbers | None:
 
 def keep(folder: Path, key: str, numbers: CaseNumbers) -> None:
     """Keep the numbers of a case, if its files will say the same again; a full disk is no reason to stop."""
-    if any(problem.code in PASSING for problem in numbers.left_out.values()):
+    if any(problem.code not in LASTING for problem in numbers.left_out.values()):
         return
     content = msgspec.json.encode(numbers)
     try:

@@ -18,6 +18,7 @@ from brainseg_desktop.io.names import NameKind, read_name
 from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem
 from brainseg_desktop.io.schemes import read_sidecar, recognise_scheme, scheme_named
 from brainseg_desktop.services.opening import REFERENCE_NAME, load_mask
+from brainseg_desktop.services.studies.blinding import check_open
 from brainseg_desktop.services.studies.results import Material, Rater, RatingFile
 
 # Folders that hold no masks of readers.
@@ -60,7 +61,7 @@ def material_from_folder(folder: Path, scheme: str | None = None, tolerance_mm: 
     UserError
         ``file_missing``; ``masks_not_found`` (param ``path``); ``masks_of_one_reading`` (params ``case``,
         ``rater``, ``names``) where two masks claim to be the same; ``scheme_ambiguous`` and what else reading
-        a mask raises, where the scheme has to be found out.
+        a mask raises, where the scheme has to be found out; ``blinded_mask``, ``blinded_case``.
     """
     if not folder.is_dir():
         raise UserError("file_missing", path=folder)
@@ -155,6 +156,7 @@ def _common_start(stems: Sequence[str]) -> str:
 
 
 def _material(name: str, found: Sequence[_Found], scheme: str | None, tolerance_mm: float) -> Material:
+    check_open(mask.path for mask in found)
     files: list[RatingFile] = []
     kinds: dict[str, RaterKind] = {}
     for mask in found:

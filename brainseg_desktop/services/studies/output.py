@@ -9,6 +9,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.atomic import write_error
 from brainseg_desktop.services.report.document import write_report
 from brainseg_desktop.services.report.study_pages import study_document
+from brainseg_desktop.services.studies.blinding import check_write
 from brainseg_desktop.services.studies.consensus import (
     METHODS,
     consensus_path,
@@ -32,8 +33,10 @@ def write_study(
     Raises
     ------
     UserError
-        ``output_is_file``, ``disk_full``, ``no_permission``, ``write_failed``, ``would_overwrite_input``.
+        ``inside_ratings``, ``output_is_file``, ``disk_full``, ``no_permission``, ``write_failed``,
+        ``would_overwrite_input``.
     """
+    check_write([folder / name for name in REPORTS])
     if folder.exists() and not folder.is_dir():
         raise UserError("output_is_file", path=folder)
     try:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import json
+import sys
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from brainseg_desktop.cli import Front, run
 from brainseg_desktop.core.consensus import staple
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.kappa import cohen_kappa, fleiss_kappa_of_masks, krippendorff_alpha_of_masks
@@ -22,7 +27,7 @@ from brainseg_desktop.services.compare import compare
 from brainseg_desktop.services.mask_files import compare_files
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.studies import case_worker, measuring
-from brainseg_desktop.services.studies.case_numbers import measures_of
+from brainseg_desktop.services.studies.case_numbers import CaseNumbers, measure_files, measures_of
 from brainseg_desktop.services.studies.measuring import measure_study
 from brainseg_desktop.services.studies.results import MEASURES, Material, StudyReport
 
@@ -352,8 +357,6 @@ NO_MEMORY = 'if not marker.exists(): marker.write_text("x"); raise MemoryError'
 
 def misbehave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, masks: int, act: str) -> None:
     """Let the processes do something else with the case that has so many masks."""
-    import sys
-
     script = tmp_path / "worker.py"
     script.write_text(MISBEHAVING.format(masks=masks, act=act))
     monkeypatch.setattr(case_worker, "command", lambda: [sys.executable, str(script)])
@@ -419,3 +422,24 @@ def test_a_process_that_cannot_be_started_is_told(
     with pytest.raises(UserError) as error:
         measure_study(three_readers)
     assert error.value.code == "worker_missing"
+
+
+def test_the_process_answers_every_line_and_survives_nonsense(
+    three_readers: Material, tmp_path: Path
+) -> None:
+    (job,) = [measuring._work_of(three_readers, "c3").job]
+    request = msgspec.json.encode({"job": job, "result": str(tmp_path / "numbers.json")})
+    replies = io.BytesIO()
+    case_worker.serve(io.BytesIO(b"nonsense\n" + request + b"\n"), replies)
+    failed, done = (json.loads(line) for line in replies.getvalue().splitlines())
+    assert failed["event"] == "failed"
+    assert done == {"event": "done"}
+    found = msgspec.json.decode((tmp_path / "numbers.json").read_bytes(), type=CaseNumbers)
+    assert found == measure_files(job)
+
+
+def test_a_frozen_app_starts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert case_worker.command() == [sys.executable, "measure"]
+    monkeypatch.setattr(case_worker, "main", lambda: 0)
+    assert run(["measure"], Front(open_window=lambda case: 1, measure_window=lambda case, part: 1)) == 0

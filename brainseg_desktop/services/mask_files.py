@@ -46,6 +46,7 @@ def compare_files(
         [tissue for tissue in first.scheme.tissues if tissue in second.scheme.tissues],
         tolerance_mm,
         scheme=first.scheme.name,
+        label_surface=True,
     )
 
 

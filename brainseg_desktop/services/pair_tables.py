@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +44,7 @@ class Column:
     @property
     def heading(self) -> str:
         """Title and unit, e.g. ``Diff., mL``."""
-        return f"{self.title}, {self.unit}" if self.unit else self.title
+        return f"{self.title}, {self.unit}" if self.unit in ("mm", "mL") else self.title
 
     @property
     def full_heading(self) -> str:
@@ -84,7 +84,8 @@ def columns_of(report: PairReport) -> tuple[Column, ...]:
     if report.source.grid.spacing_known:
         return COLUMNS
     return tuple(
-        Column(c.key, c.name, c.title, "voxels", c.kind, 0) if c.kind == "volume" else c for c in COLUMNS
+        replace(c, unit="voxels", title=f"{c.title} vox.", decimals=0) if c.kind == "volume" else c
+        for c in COLUMNS
     )
 
 

@@ -161,7 +161,8 @@ def test_without_a_voxel_size_there_is_no_millimetre_and_volumes_are_counted() -
     report = report_of(REFERENCE, MASK, BARE)
     columns = {c.key: c for c in columns_of(report)}
     assert cell(report, "WT", columns["hd95_mm"]) == DASH
-    assert columns["mask_ml"].heading == "Mask, voxels"
+    assert columns["mask_ml"].heading == "Mask vox."
+    assert columns["mask_ml"].full_heading == "Mask volume, voxels"
     assert cell(report, "WT", columns["mask_ml"]) == f"{np.count_nonzero(MASK):,}"
     assert "no voxel size" in state_words(report, "WT")
     assert "voxels" in rule(report, "WT")

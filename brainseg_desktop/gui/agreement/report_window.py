@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import (
     QComboBox,
@@ -22,7 +23,7 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.agreement.check_picture import MASK_COLOUR, REFERENCE_COLOUR, Check, CheckPicture
 from brainseg_desktop.gui.agreement.click_table import ClickTable
 from brainseg_desktop.gui.agreement.report_words import definitions_html
-from brainseg_desktop.gui.agreement.slice_chart import SlicesChart
+from brainseg_desktop.gui.agreement.slice_chart import Areas, SlicesChart
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import ViewState
@@ -120,7 +121,7 @@ class ReportWindow(QDialog):
         self.worst = _button("Worst slice", "Go to the slice on which the two differ most")
         self.worst.clicked.connect(self._go_to_worst)
         self.legend = QLabel()
-        self.chart = SlicesChart()
+        self.chart = SlicesChart("Dice and areas by slice")
         self.chart.chosen.connect(self._choose_slice)
         self.lesion_summary = faint()
         self.lesions = ClickTable("Lesions", len(LESION_COLUMNS), words=(0,))
@@ -240,7 +241,7 @@ class ReportWindow(QDialog):
             self._row = self._state.region.name if self._state.region.name in names else names[0]
         self.measures.setCurrentCell(names.index(self._row), max(0, self.measures.currentColumn()))
         self.measures.blockSignals(False)
-        rows = min(len(names), 9) * self.measures.verticalHeader().defaultSectionSize()
+        rows = min(max(len(names), 3), 9) * self.measures.verticalHeader().defaultSectionSize()
         self.measures.setFixedHeight(self.measures.horizontalHeader().sizeHint().height() + rows + 6)
         self.meanings.setHtml(definitions_html(report))
         self._show_row(names.index(self._row))
@@ -259,7 +260,12 @@ class ReportWindow(QDialog):
             spacing = grid.spacing_mm
             voxel, unit = spacing[plane.horizontal] * spacing[plane.vertical] / 100, "cm\u00b2"
         counts = report.slices(self._row, plane.axis)
-        self.chart.set_counts(counts, voxel, unit, plane.title.capitalize())
+        areas = Areas(
+            np.multiply(counts.reference, voxel, dtype=np.float64),
+            np.multiply(counts.mask, voxel, dtype=np.float64),
+            unit,
+        )
+        self.chart.set_slices(counts.dice, areas, f"{plane.title.capitalize()} slice")
         self.worst.setEnabled(counts.worst is not None)
         found = report.lesions(self._row)
         self.lesion_summary.setText(lesion_summary(report, self._row))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QGridLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.core.metrics import Confusion, Score
 from brainseg_desktop.gui.agreement.click_table import ClickTable
+from brainseg_desktop.gui.agreement.slice_chart import SlicesChart
 from brainseg_desktop.gui.panels.parts import faint, heading, swatch
 from brainseg_desktop.gui.views.overlay import DIFFERENCE_COLOURS
 from brainseg_desktop.services.compare import AGREED, DEFINITIONS, EXTRA, MISSED, OverlapScores
@@ -72,11 +72,9 @@ class ComparePanel(QWidget):
         super().__init__()
         self._reference = QComboBox()
         self._reference.setAccessibleName("Reference side")
-        self._reference.setToolTip("The mask that counts as right")
         self._reference.currentIndexChanged.connect(lambda row: self.reference_chosen.emit(row - 1))
         self._mask = QComboBox()
         self._mask.setAccessibleName("Mask side")
-        self._mask.setToolTip("The mask that is measured: the one shown, or always the same one")
         self._mask.currentIndexChanged.connect(lambda row: self.mask_chosen.emit(row - 1))
         self._swap = QPushButton("Swap")
         self._swap.setToolTip("Take the mask as reference and the reference as mask, whichever is shown")
@@ -94,7 +92,7 @@ class ComparePanel(QWidget):
             tiles.addWidget(tile, 0, place)
         self._table = ClickTable("Agreement", 0)
         self._table.setRowCount(len(_ROWS) + 2)
-        self._table.setVerticalHeaderLabels([text for _, text in _ROWS] + ["Other, mL", "Mask, mL"])
+        self._table.setVerticalHeaderLabels([text for _, text in _ROWS] + ["Ref., mL", "Mask, mL"])
         self._table.setToolTip("Click a number to go to where the two differ most")
         self._table.chosen.connect(self._number_chosen)
         self._table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -128,21 +126,24 @@ class ComparePanel(QWidget):
             legend.addWidget(amount, 0, 2 * place + 1)
             legend.setColumnStretch(2 * place + 1, 1)
             self._amounts[code] = amount
-        self._chart: SliceChart | None = None
-        self._chart_place = QVBoxLayout()
+        self._chart = SlicesChart("Dice by slice")
+        self._chart.setFixedHeight(130)
+        self._chart.chosen.connect(self.slice_clicked)
+        self._caption = faint()
         self._rule = faint("A measure of two empty masks has no value and is said to be empty, not 0 or 1.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(heading("Agreement, live"))
         sides = QGridLayout()
         sides.setSpacing(6)
-        for row, (title, box, button) in enumerate(
-            (("Reference", self._reference, self._swap), ("Mask", self._mask, self._report))
-        ):
+        for row, (title, box) in enumerate((("Reference", self._reference), ("Mask", self._mask))):
             sides.addWidget(QLabel(title), row, 0)
             sides.addWidget(box, row, 1)
-            sides.addWidget(button, row, 2)
         sides.setColumnStretch(1, 1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._swap)
+        buttons.addWidget(self._report)
+        sides.addLayout(buttons, 2, 0, 1, 2)
         layout.addLayout(sides)
         layout.addWidget(self._pair)
         layout.addLayout(tiles)
@@ -150,19 +151,33 @@ class ComparePanel(QWidget):
         layout.addWidget(self._table)
         layout.addWidget(self._region)
         layout.addWidget(self._legend)
-        layout.addLayout(self._chart_place)
+        layout.addWidget(self._chart)
+        layout.addWidget(self._caption)
         layout.addWidget(self._rule)
+        # What is shown only where there is a pair.
+        self._numbers = (
+            self._group,
+            self._table,
+            self._region,
+            self._legend,
+            self._chart,
+            self._caption,
+            self._rule,
+        )
         self.clear("Open a case to compare masks.")
 
     def set_references(self, names: list[str], chosen: int) -> None:
         """List the masks for the reference side; -1 for none."""
         _fill(self._reference, ["Nothing", *names], chosen + 1)
+        self._reference.setToolTip(f"The mask that counts as right: {self._reference.currentText()}")
         for button in (self._swap, self._report):
             button.setEnabled(chosen >= 0)
 
     def set_masks(self, shown: str, names: list[str], chosen: int) -> None:
         """List the masks for the mask side; -1 for the one shown, which is named."""
         _fill(self._mask, [f"Shown: {shown}" if shown else "Mask shown", *names], chosen + 1)
+        tip = "The mask that is measured, the one shown or always the same one"
+        self._mask.setToolTip(f"{tip}: {self._mask.currentText()}")
 
     def set_regions(self, names: list[str], chosen: str) -> None:
         """List regions and labels for chart and difference overlay."""
@@ -174,10 +189,8 @@ class ComparePanel(QWidget):
         self._pair.show()
         for _, _, tile in self._tiles:
             tile.hide()
-        for widget in (self._group, self._table, self._region, self._legend, self._rule):
+        for widget in self._numbers:
             widget.hide()
-        if self._chart is not None:
-            self._chart.hide()
 
     def set_scores(self, regions: dict[str, OverlapScores], labels: dict[str, OverlapScores]) -> None:
         """Show scores by name, in order; each region gets a tile, the table shows regions or labels."""
@@ -203,7 +216,7 @@ class ComparePanel(QWidget):
             self._group.setCurrentIndex(chosen)
             self._group.blockSignals(False)
         self._show_group()
-        for widget in (self._group, self._table, self._region, self._legend, self._rule):
+        for widget in self._numbers:
             widget.show()
 
     def set_difference(self, counts: Confusion, voxel_ml: float | None) -> None:
@@ -228,18 +241,14 @@ class ComparePanel(QWidget):
                 self._put(len(_ROWS) + row, column, score_text(volume, 1))
 
     def set_slices(self, dice: NDArray[np.float64], current: int, name: str) -> None:
-        """Draw Dice along the slices; pyqtgraph is loaded at the first call only."""
-        if self._chart is None:
-            self._chart = SliceChart()
-            self._chart.clicked.connect(self.slice_clicked)
-            self._chart_place.addWidget(self._chart)
-        self._chart.show()
-        self._chart.set_dice(dice, current, name)
+        """Draw Dice along the slices."""
+        self._chart.set_slices(dice)
+        self._chart.set_current(current)
+        self._caption.setText(f"Dice of {name} by slice. Click to go there.")
 
     def set_current_slice(self, index: int) -> None:
         """Move the chart's line."""
-        if self._chart is not None:
-            self._chart.set_current(index)
+        self._chart.set_current(index)
 
     def _region_picked(self, name: str) -> None:
         if name:
@@ -252,72 +261,6 @@ class ComparePanel(QWidget):
 
     def _put(self, row: int, column: int, text: str, tip: str = "") -> None:
         self._table.put(row, column, text, tip if tip != text else "")
-
-
-class SliceChart(QWidget):
-    """Dice of each slice; a click goes there."""
-
-    clicked = Signal(int)
-
-    def __init__(self) -> None:
-        super().__init__()
-        import pyqtgraph
-
-        self._plot: Any = pyqtgraph.PlotWidget(background=None)
-        self._plot.setMenuEnabled(False)
-        self._plot.setMouseEnabled(False, False)
-        self._plot.hideButtons()
-        self._plot.setYRange(0, 1, padding=0.03)
-        self._plot.setFixedHeight(130)
-        self._plot.getAxis("bottom").setStyle(tickTextOffset=2)
-        self._plot.setAccessibleName("Dice by slice")
-        self._curve = self._plot.plot(
-            [],
-            [],
-            pen=pyqtgraph.mkPen((77, 155, 245), width=2),
-            connect="finite",
-            symbol="o",
-            symbolSize=3,
-            symbolPen=None,
-            symbolBrush=(77, 155, 245),
-        )
-        self._line = pyqtgraph.InfiniteLine(
-            angle=90, pen=pyqtgraph.mkPen((150, 156, 163), style=Qt.PenStyle.DashLine)
-        )
-        self._plot.addItem(self._line)
-        self._plot.scene().sigMouseClicked.connect(self._click)
-        # A wheel turn passes many slices; the chart need not follow each.
-        self._current = 0
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(40)
-        self._timer.timeout.connect(lambda: self._line.setValue(self._current + 1))
-        self._caption = faint()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._plot)
-        layout.addWidget(self._caption)
-
-    def set_dice(self, dice: NDArray[np.float64], current: int, name: str) -> None:
-        """Show one value a slice, NaN where both masks are empty."""
-        numbers = np.arange(1, len(dice) + 1)
-        filled = np.flatnonzero(np.isfinite(dice))
-        # A curve of nothing but gaps has no bounds that pyqtgraph could find.
-        self._curve.setData(*((numbers, dice) if filled.size else ([], [])))
-        if filled.size:
-            self._plot.setXRange(int(filled[0]) - 1, int(filled[-1]) + 3, padding=0.02)
-        self._caption.setText(f"Dice of {name} by slice. Click to go there.")
-        self.set_current(current)
-
-    def set_current(self, index: int) -> None:
-        """Mark the slice shown (from 0)."""
-        self._current = index
-        if not self._timer.isActive():
-            self._timer.start()
-
-    def _click(self, event: Any) -> None:
-        where = self._plot.plotItem.vb.mapSceneToView(event.scenePos())
-        self.clicked.emit(round(where.x()) - 1)
 
 
 def _fill(box: QComboBox, texts: list[str], chosen: int) -> None:

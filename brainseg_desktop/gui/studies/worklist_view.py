@@ -150,6 +150,9 @@ class WorklistView(QWidget):
         super().__init__()
         self.model = WorklistModel()
         self._proxy = _Filtered()
+        # Without a parent they would be Python's, which may clear them away in any thread.
+        self.model.setParent(self)
+        self._proxy.setParent(self)
         self._proxy.setSourceModel(self.model)
         self._search = QLineEdit()
         self._search.setPlaceholderText("Search")

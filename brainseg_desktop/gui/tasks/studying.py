@@ -486,6 +486,8 @@ class Studying(QObject):
         self._renewal.stop()
         if self._window is not None:
             self._window.close()
+            # Left to Python it might be cleared away by another thread, which ends the program.
+            self._window.deleteLater()
 
     def _leaving(self) -> Callable[[], object] | None:
         """What has to be written now that the reading is let go; None if there is nothing."""

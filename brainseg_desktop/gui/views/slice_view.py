@@ -278,7 +278,7 @@ class SliceView(QWidget):
         if not self.position.is_linked:
             marks.append("not linked")
         if state.shows_agreement_map:
-            marks.append(f"{state.region.name}: marks of {len(state.readers)} readers")
+            marks.append(f"{state.region.name}: in how many of {len(state.readers)} masks")
         if not state.case.is_aligned(self.sequence):
             marks.append("own grid")
         return Captions(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
@@ -128,8 +128,7 @@ def test_a_slice_of_the_chart_leads_there_by_mouse_and_keys(
 ) -> None:
     report = open_report(qtbot, window)
     qtbot.wait(50)
-    widget, x, y = report.chart.pixel_of(52)
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
+    qtbot.mouseClick(report.chart, Qt.MouseButton.LeftButton, pos=report.chart.pixel_of(52))
     assert window.state.cursor[2] == 52
     assert inside(window.state.cursor, MISSED)
     qtbot.keyClick(report.chart, Qt.Key.Key_Right)
@@ -335,7 +334,7 @@ def test_without_a_voxel_size_it_says_so(qtbot: QtBot, window: MainWindow, tiff_
     window.session.show(second)
     report = open_report(qtbot, window)
     assert text_of(report, "WT", "HD95, mm") == "\u2013"
-    assert text_of(report, "WT", "Mask, voxels") == "1,200"
+    assert text_of(report, "WT", "Mask vox.") == "1,200"
     assert "no voxel size" in text_of(report, "WT", "State")
     assert "no voxel size" in report.rule.text()
     assert "no voxel size" in report.lesion_summary.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.labels import WT
 from brainseg_desktop.core.metrics import confusion
 from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.gui.tasks.studying import Studying
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import OverlayKind
 from brainseg_desktop.services.compare import AGREED, EXTRA, MISSED
@@ -146,12 +148,25 @@ NAMES = ("compare", "swap_pair", "both_masks", "difference", "agreement_map", "m
 WHY = "Comparing comes after the reading is locked."
 
 
+@pytest.fixture
+def blinded(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Says that the reading is blinded, or no more; the window asks again whenever masks change."""
+
+    def say(on: bool) -> None:
+        monkeypatch.setattr(Studying, "is_blinded_reading", property(lambda _: on))
+
+    say(True)
+    return say
+
+
 def test_switched_off_there_is_no_number_no_action_and_no_window(
-    qtbot: QtBot, window: MainWindow, pair: Pair
+    qtbot: QtBot, window: MainWindow, pair: Pair, blinded: Callable[[bool], None]
 ) -> None:
+    blinded(False)
     report = open_report(qtbot, window)
     window.state.set_overlay(OverlayKind.DIFFERENCE)
     window.agreement.ask_consensus("staple")
+    blinded(True)
     window.agreement.set_available(False, WHY)
     assert not report.isVisible()
     assert report.report is None
@@ -178,6 +193,7 @@ def test_switched_off_there_is_no_number_no_action_and_no_window(
         assert window.state.overlay is OverlayKind.MASK
     window.session.compare_with(pair[0])
     assert window.session.reference is None
+    blinded(False)
     window.agreement.set_available(True)
     assert all(window.actions_by_name[name].isEnabled() for name in NAMES)
     window.session.compare_with(pair[0])
@@ -185,7 +201,7 @@ def test_switched_off_there_is_no_number_no_action_and_no_window(
 
 
 def test_switched_off_while_measuring_or_fusing_nothing_arrives(
-    qtbot: QtBot, window: MainWindow, pair: Pair
+    qtbot: QtBot, window: MainWindow, pair: Pair, blinded: Callable[[bool], None]
 ) -> None:
     window.actions_by_name["compare"].trigger()
     window.agreement.ask_consensus("majority")
@@ -197,6 +213,7 @@ def test_switched_off_while_measuring_or_fusing_nothing_arrives(
     assert len(window.session.case.ratings) == count
 
 
+@pytest.mark.usefixtures("blinded")
 def test_it_stays_off_for_the_next_case(qtbot: QtBot, window: MainWindow, sample: Path) -> None:
     window.agreement.set_available(False, WHY)
     open_case(qtbot, window, sample)

@@ -103,7 +103,9 @@ class Following(QObject):
             return
         shown = case.ratings.index(session.shown) if session.shown in case.ratings else -1
         window.masks.set_masks(
-            [r.rater for r in case.ratings], [session.is_own(r) for r in case.ratings], shown
+            [r.rater for r in case.ratings],
+            [session.is_own(r) and not session.terms.read_only for r in case.ratings],
+            shown,
         )
         scheme = session.shown.scheme if session.shown is not None else None
         if scheme is not None and state.tissue not in scheme.tissues:

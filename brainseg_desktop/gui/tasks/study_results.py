@@ -49,7 +49,7 @@ class StudyResults(QObject):
             self._view.set_report(None)
         if study is None:
             return
-        if study.is_blinded:
+        if self._studying.is_blinded:
             self._view.set_report(None, "Scores are shown after the study is unblinded.")
         elif self._view.report is None:
             why = "Only locked readings are measured. Measure them to see how well the readers agree."

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
@@ -30,7 +30,7 @@ from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import OpenedCase
 from brainseg_desktop.services.session import Terms
 from brainseg_desktop.services.studies.clock import ReadingClock
-from brainseg_desktop.services.studies.material import open_comparison
+from brainseg_desktop.services.studies.material import Overview, look_over, open_comparison
 from brainseg_desktop.services.studies.reading import (
     OpenedReading,
     open_reading,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from brainseg_desktop.gui.studies.study_window import StudyWindow
     from brainseg_desktop.gui.tasks.study_results import StudyResults
     from brainseg_desktop.services.studies.outlining import Outlined
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ class Studying(QObject):
         self._desk, self._main, self._device = desk, window, device
         self.study: Study | None = None
         self.reading: OpenedReading | None = None
-        self.items: list[WorkItem] = []
+        self.overview: Overview | None = None
         self.bar = ReadingBar(FLAGS)
         self._window: StudyWindow | None = None
         self._results: StudyResults | None = None
@@ -136,6 +138,16 @@ class Studying(QObject):
         assert self.window is not None
         assert self._results is not None
         return self._results
+
+    @property
+    def items(self) -> tuple[WorkItem, ...]:
+        """The worklist, as it was read last."""
+        return self.overview.items if self.overview is not None else ()
+
+    @property
+    def is_blinded(self) -> bool:
+        """Whether masks and scores of the study were hidden when it was read last."""
+        return self.overview is not None and self.overview.is_blinded
 
     @property
     def is_blinded_reading(self) -> bool:
@@ -189,23 +201,22 @@ class Studying(QObject):
         # A study that is open is let go first: it may be the same reader's, with another case.
         self.close_study()
 
-        def home(result: tuple[Study, list[WorkItem]]) -> None:
-            study, items = result
+        def home(result: tuple[Study, Overview]) -> None:
+            study, overview = result
             self.close_study()
             self.study = study
             self._renewal.start()
             self._main.remember(study_reader=reader or "", last_study=str(folder))
-            self._take_items(study, items)
+            self._take_overview(study, overview)
             self.show_window()
-            self.changed.emit()
 
         self._desk.jobs.document(lambda: self._open(folder, reader), home, self._fail)
 
     @staticmethod
-    def _open(folder: Path, reader: str | None) -> tuple[Study, list[WorkItem]]:
+    def _open(folder: Path, reader: str | None) -> tuple[Study, Overview]:
         study = Study.open(folder, reader)
         try:
-            return study, study.worklist(reader)
+            return study, look_over(study)
         except BaseException:
             study.close()
             raise
@@ -218,7 +229,7 @@ class Studying(QObject):
         self._turn += 1
         if self.reading is not None:
             self._main.close_case()
-        study, self.study, self.items = self.study, None, []
+        study, self.study, self.overview = self.study, None, None
         self._renewal.stop()
         self.window.hide()
         # After what is still being written for it.
@@ -239,16 +250,15 @@ class Studying(QObject):
         study = self.study
         if study is None:
             return
-        reader = study.reader.key if study.reader is not None else None
         self._desk.jobs.free(
-            lambda: study.worklist(reader), lambda items: self._take_items(study, items), self._fail
+            lambda: look_over(study), lambda found: self._take_overview(study, found), self._fail
         )
 
-    def _take_items(self, study: Study, items: list[WorkItem]) -> None:
+    def _take_overview(self, study: Study, overview: Overview) -> None:
         if study is not self.study:
             return
-        self.items = items
-        self.window.set_study(study, items)
+        self.overview = overview
+        self.window.set_study(study, overview)
         self.changed.emit()
 
     def _renew(self) -> None:
@@ -272,23 +282,44 @@ class Studying(QObject):
         if self.reading is not None and self.reading.reading == reading:
             self._to_front()
             return
-        self._turn += 1
-        turn, state_dir = self._turn, self._desk.session.state_dir
-        self._main.opener.abandon()
-        self._main.opener.busy.emit(f"Opening {self.title(reading)}")
+        locked = any(i.reading == reading and i.status == "locked" for i in self.items)
+        state_dir = self._desk.session.state_dir
 
-        def home(opened: OpenedReading) -> None:
-            if turn == self._turn and study is self.study:
-                self._main.opener.busy.emit("")
+        def work() -> OpenedReading | OpenedCase:
+            # Who has locked a reading wants to see it beside the others', where that is allowed.
+            if locked and study.may_see_others(reading.case):
+                return open_comparison(study, reading.case)
+            return open_reading(study, reading, state_dir)
+
+        def take(opened: OpenedReading | OpenedCase) -> None:
+            if isinstance(opened, OpenedReading):
                 self._take(study, opened)
+            else:
+                self._take_together(reading.case, opened)
+
+        self._open_in_background(study, self.title(reading), work, take)
+
+    def _open_in_background(
+        self, study: Study, title: str, work: Callable[[], T], take: Callable[[T], None]
+    ) -> None:
+        """Read something of the study; a later wish, of whatever kind, takes its place."""
+        self._turn += 1
+        turn, opener = self._turn, self._main.opener
+        opener.abandon()
+        opener.busy.emit(f"Opening {title}")
+
+        def home(found: T) -> None:
+            if turn == self._turn and study is self.study:
+                opener.busy.emit("")
+                take(found)
 
         def failed(error: BaseException) -> None:
             if turn == self._turn:
-                self._main.opener.busy.emit("")
+                opener.busy.emit("")
                 self._fail(error)
 
         # The document's executor: what is being written is written before anything is read.
-        self._desk.jobs.document(lambda: open_reading(study, reading, state_dir), home, failed)
+        self._desk.jobs.document(work, home, failed)
 
     def abandon(self) -> None:
         """Something else is being opened: a reading that is still being read from the disk is dropped."""
@@ -296,15 +327,14 @@ class Studying(QObject):
 
     def title(self, reading: Reading) -> str:
         """What a reading is called at present."""
-        hidden = self.study is not None and self.study.is_blinded
-        return reading_title(reading, hidden=hidden)
+        return reading_title(reading, hidden=self.is_blinded)
 
     def _take(self, study: Study, opened: OpenedReading) -> None:
         desk = self._desk
         desk.messages.hide()
         self.replacing.emit()
         assert study.reader is not None
-        terms = Terms(study.reader.name, study.is_blinded, opened.is_locked)
+        terms = Terms(study.reader.name, opened.is_blinded, opened.is_locked)
         newer = opened.found is not None and opened.found.time.isoformat() >= opened.record.saved_utc
         restored = opened.found is not None and newer and not opened.is_locked
         if restored:
@@ -369,8 +399,7 @@ class Studying(QObject):
         if self.study is None:
             return []
         if self.study.reader is None:
-            hidden = self.study.is_blinded
-            return [] if hidden else [(f"{CASE}{c.name}", c.name) for c in self.study.design.cases]
+            return [] if self.is_blinded else [(f"{CASE}{c.name}", c.name) for c in self.study.design.cases]
         marks = {"new": "", "started": " \u2026", "draft": " \u2026", "locked": " \u2713"}
         return [(self.key(i.reading), f"{i.title}{marks[i.status]}") for i in self.items]
 
@@ -414,20 +443,28 @@ class Studying(QObject):
     def _lock(self) -> None:
         self._locking = True
         self.bar.set_busy(True)
-        session = self._desk.session
+        session, opened = self._desk.session, self.reading
         session.terms = dataclasses.replace(session.terms, read_only=True)
 
         def done() -> None:
             self._locking = False
-            self.read_next()
+            # Whoever has opened something else meanwhile wants to stay there.
+            if self.reading is opened:
+                self._show_locked()
+                self.read_next()
 
         def failed(error: BaseException) -> None:
             self._locking = False
-            session.terms = dataclasses.replace(session.terms, read_only=False)
-            self.bar.set_busy(False)
+            if self.reading is opened:
+                session.terms = dataclasses.replace(session.terms, read_only=False)
+                self.bar.set_busy(False)
             self._fail(error)
 
         self._write(lock=True, done=done, failed=failed)
+
+    def _show_locked(self) -> None:
+        """The mask of the open reading can be changed no more: panels and buttons say so."""
+        self._main.following.follow_ratings()
 
     def _write(
         self,
@@ -562,7 +599,9 @@ class Studying(QObject):
             record.remark,
             changed,
         )
-        self._take_items(self.study, [line if i.reading == reading else i for i in self.items])
+        assert self.overview is not None
+        items = tuple(line if i.reading == reading else i for i in self.items)
+        self._take_overview(self.study, dataclasses.replace(self.overview, items=items))
 
     # Showing ----------------------------------------------------------------------------------------
 
@@ -592,32 +631,23 @@ class Studying(QObject):
         study = self.study
         if study is None or self._locking:
             return
-        self._turn += 1
-        turn = self._turn
-        self._main.opener.abandon()
-        self._main.opener.busy.emit(f"Opening {case}")
 
-        def home(opened: OpenedCase) -> None:
-            if turn != self._turn or study is not self.study:
-                return
-            self._main.opener.busy.emit("")
-            self.replacing.emit()
-            session = self._desk.session
-            taken = {r.rater for r in opened.case.ratings}
-            own = session.reader if session.reader not in taken else f"{session.reader} (new)"
-            session.open(opened.case, Terms(own))
-            self.opened.emit(opened.case, f"{CASE}{case}")
-            self._to_front()
-            if opened.problems:
-                self._desk.complain(opened.problems[0])
+        def take(opened: OpenedCase) -> None:
+            self._take_together(case, opened)
             then()
 
-        def failed(error: BaseException) -> None:
-            if turn == self._turn:
-                self._main.opener.busy.emit("")
-                self._fail(error)
+        self._open_in_background(study, case, lambda: open_comparison(study, case), take)
 
-        self._desk.jobs.document(lambda: open_comparison(study, case), home, failed)
+    def _take_together(self, case: str, opened: OpenedCase) -> None:
+        self.replacing.emit()
+        session = self._desk.session
+        taken = {r.rater for r in opened.case.ratings}
+        own = session.reader if session.reader not in taken else f"{session.reader} (new)"
+        session.open(opened.case, Terms(own))
+        self.opened.emit(opened.case, f"{CASE}{case}")
+        self._to_front()
+        if opened.problems:
+            self._desk.complain(opened.problems[0])
 
     def ask_unblind(self) -> None:
         """Ask whether masks and scores shall be shown, and how many readings are open still."""

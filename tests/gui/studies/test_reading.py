@@ -270,3 +270,66 @@ def test_a_second_instance_of_the_same_reader_is_told(
     join(qtbot, second, folder, "Ben")
     first.close()
     second.close()
+
+
+def test_another_case_opened_while_a_reading_is_being_locked(
+    qtbot: QtBot, reading: MainWindow, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock fails after the reader has gone on: what he opened stays his to change, nothing is lost."""
+    from brainseg_desktop.gui.tasks import studying
+    from brainseg_desktop.io.atomic import write_error
+
+    labels = _paint(qtbot, reading)
+    first = reading.studying.study.readings["Anna"][0]  # type: ignore[union-attr]
+
+    def fail(*_: object, **__: object) -> None:
+        raise write_error(OSError(28, "full"), Path("study"))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(studying, "save_reading", fail)
+        reading.studying.accept()
+        open_case(qtbot, reading, sample)
+        settle(qtbot, reading)
+    assert reading.session.terms.reader == "Reader"
+    assert not reading.session.terms.read_only
+    assert "no room" in reading.messages.text
+    reading.studying.read(first)
+    qtbot.waitUntil(lambda: reading.windowTitle().startswith("Reading 001"), timeout=10_000)
+    settle(qtbot, reading)
+    assert reading.session.shown is not None
+    assert np.array_equal(reading.session.shown.label_map.array, labels)
+    assert reading.session.editable() is not None
+
+
+def test_a_note_written_after_a_save_does_not_take_the_draft_back(qtbot: QtBot, reading: MainWindow) -> None:
+    _paint(qtbot, reading)
+    study = reading.studying.study
+    assert study is not None
+    reading.studying.save()
+    reading.studying.bar._flags["unsure"].click()
+    settle(qtbot, reading)
+    found = study.sidecar(study.readings["Anna"][0])
+    assert found is not None
+    assert (found.record.status, found.record.flags) == ("draft", ("unsure",))
+    assert found.seal_holds
+
+
+def test_a_locked_reading_is_shown_beside_the_others_as_soon_as_the_design_allows(
+    qtbot: QtBot, window: MainWindow, make_study: MakeStudy
+) -> None:
+    study = make_study(reveal="case")
+    join(qtbot, window, study.folder, "Anna")
+    read_next(qtbot, window)
+    first = study.readings["Anna"][0]
+    _paint(qtbot, window)
+    with qtbot.waitSignal(window.studying.opened, timeout=10_000):
+        window.studying.accept()
+    settle(qtbot, window)
+    window.studying.read(first)
+    qtbot.waitUntil(lambda: window.windowTitle().startswith(first.case), timeout=10_000)
+    settle(qtbot, window)
+    case = window.session.case
+    assert case is not None
+    assert {"Anna", "Reference"} <= {r.rater for r in case.ratings}
+    assert window.agreement.is_available
+    assert window.session.editable() is not case.rating("Anna")

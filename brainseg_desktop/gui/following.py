@@ -80,7 +80,7 @@ class Following(QObject):
         if reading:
             # A reading's mask comes from the reader; the network's belongs to the study, not to a reading.
             actions["segment"].setEnabled(False)
-        blinded = studying.is_blinded_reading
+        blinded = studying.current.is_blinded
         if blinded:
             for name in HIDDEN_WHILE_BLINDED:
                 actions[name].setEnabled(False)

@@ -194,7 +194,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.messages)
-        column.addWidget(self.studying.bar)
+        column.addWidget(self.studying.current.bar)
         column.addWidget(self.viewer, 1)
         column.addWidget(self.empty, 1)
         self.setCentralWidget(middle)
@@ -397,7 +397,7 @@ class MainWindow(QMainWindow):
         self.refining.cancel_threshold()
         self.toolbox.finish()
         self.segmenting.drop()
-        self.studying.leave()
+        self.studying.current.leave()
 
     def _editable(self) -> Rating | None:
         """The mask the brush may change; if the one shown may not be, say what to do."""

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -121,7 +122,13 @@ class Segmenting:
             _log.info("case %s: %s", alias(name), error.code)
             return Segmented(name, error=words(error))
 
-    def predict(self, case: Case, progress: Progress, first_slice: int | None = None) -> tuple[Rating, float]:
+    def predict(
+        self,
+        case: Case,
+        progress: Progress,
+        first_slice: int | None = None,
+        cancel: threading.Event | None = None,
+    ) -> tuple[Rating, float]:
         """The network's mask of a case, and the seconds it took."""
         started = time.monotonic()
         rating = predict_case(
@@ -131,6 +138,7 @@ class Segmenting:
             device=self._device,
             first_slice=first_slice,
             on_progress=lambda done, total, _: progress(done / max(1, total)),
+            cancel=cancel,
         )
         return rating, time.monotonic() - started
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, generate_uid
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -116,7 +116,8 @@ def save(data: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) -> Pat
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
     meta.TransferSyntaxUID = syntax
-    whole = FileDataset(str(path), data, preamble=b"\0" * 128, file_meta=meta)
+    little = syntax != ExplicitVRBigEndian
+    whole = FileDataset(str(path), data, preamble=b"\0" * 128, file_meta=meta, is_little_endian=little)
     whole.save_as(path, enforce_file_format=True)
     return path
 

@@ -107,7 +107,7 @@ SENTENCES: dict[str, str] = {
         "{name}: none of its {count} series tells that it is T1, T1CE, T2 or FLAIR. Open it in the window "
         "and say which is."
     ),
-    "series_taken": "{sequence} is {series} ({description}): {why}",
+    "series_taken": "{why} So {series} ({description}) is taken as {sequence}.",
     "series_off_grid": (
         "{sequence} lies on another grid than {masks_on} ({reason} differs): it is shown at its own place in "
         "mm, but not given to the network."
@@ -142,7 +142,7 @@ SENTENCES: dict[str, str] = {
     "series_few_slices": "Too few slices for a volume: {count}.",
     "series_many_volumes": "{count} volumes in one series (diffusion, perfusion or function).",
     # Which sequence a series is
-    "sequence_by_words": "Its description says so: {said}.",
+    "sequence_by_words": "Its description says so ({said}).",
     "sequence_by_agent": "T1-weighted, and a contrast agent was given: {agent}.",
     "sequence_by_times": "Its times say so: {times}.",
     "sequence_is_other": "It is {kind}: {said}.",

@@ -42,20 +42,20 @@ def preview(series: DicomSeries) -> Preview:
     Raises
     ------
     UserError
-        ``blinded_case`` or ``blinded_mask``, and what reading a slice raises, e.g. of an object without image.
+        ``blinded_case`` or ``blinded_mask``, and what reading a slice raises (an object may hold no image).
     """
     check_open([series.path])
     middle = series.slices[len(series.slices) // 2]
     stored, _, _ = read_pixels((middle,), series.name)
     along, down = (series.spacing_mm or (1.0, 1.0, 1.0))[:2]
     if series.affine is None:
-        plane = np.asarray(stored[:, :, 0].T, dtype=np.float32)
-        return Preview(_grey(plane), (plane.shape[0] * down, plane.shape[1] * along), "")
+        as_stored = _grey(np.asarray(stored[:, :, 0].T, dtype=np.float32))
+        return Preview(as_stored, (as_stored.shape[0] * down, as_stored.shape[1] * along), "")
     grid, axes = canonical_grid((*series.shape[:2], 1), series.affine)
     across = next(axis for axis, (stored_axis, _) in enumerate(axes) if stored_axis == 2)
-    plane = np.asarray(to_canonical(stored, axes), dtype=np.float32).take(0, axis=across)
+    plane = np.moveaxis(to_canonical(stored, axes), across, -1)[..., 0]
     first, second = (grid.spacing_mm[axis] for axis in range(3) if axis != across)
-    pixels = _grey(plane[::-1, ::-1].T)
+    pixels = _grey(np.asarray(plane[::-1, ::-1].T, dtype=np.float32))
     return Preview(pixels, (pixels.shape[0] * second, pixels.shape[1] * first), "A" if across == 0 else "R")
 
 

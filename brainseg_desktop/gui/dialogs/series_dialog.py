@@ -1,4 +1,4 @@
-"""Which series of a DICOM exam is which sequence: pictures, what was recognised and why, and the last word."""
+"""Which series of a DICOM exam is which sequence: pictures, what was recognised and why, and a choice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.gui.dialogs.dialogs import accept_buttons, size_by_font
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.io.dicom.exams import Exam
 from brainseg_desktop.io.dicom.recognise import Suggestion
@@ -56,7 +55,8 @@ class SeriesDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Which series is which sequence?")
-        size_by_font(self, 62, 40)
+        line = self.fontMetrics().height()
+        self.resize(QSize(62 * line, 40 * line).boundedTo(self.screen().availableSize() * 0.9))
         pairs = list(zip(exam.series, exam.suggestions, strict=True))
         # What can be used first, each part in the order of the scanner.
         self._rows = sorted(pairs, key=lambda pair: not pair[0].is_offered)
@@ -65,8 +65,11 @@ class SeriesDialog(QDialog):
         self._jobs, self._load = jobs, load
         self._table = self._make_table()
         self._why = faint()
-        self._buttons = accept_buttons(self, "Open")
-        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setDefault(True)
+        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self._open = self._buttons.addButton("Open", QDialogButtonBox.ButtonRole.AcceptRole)
+        self._buttons.accepted.connect(self.accept)
+        self._buttons.rejected.connect(self.reject)
+        self._open.setDefault(True)
         layout = QVBoxLayout(self)
         layout.addWidget(faint(_introduction(exam)))
         layout.addWidget(self._table, 1)
@@ -75,7 +78,7 @@ class SeriesDialog(QDialog):
         layout.addWidget(self._why)
         layout.addWidget(self._buttons)
         self._check()
-        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setFocus()
+        self._open.setFocus()
         self._load_next(0)
 
     @property
@@ -93,16 +96,17 @@ class SeriesDialog(QDialog):
         table.setHorizontalHeaderLabels(["", "Series", "Suggested", "Use as"])
         table.setAccessibleName("Series of the exam")
         table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(6 * line)
+        table.verticalHeader().setDefaultSectionSize(7 * line)
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         table.setTabKeyNavigation(False)
         table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         header = table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(_SERIES, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(_WHY, QHeaderView.ResizeMode.Stretch)
-        table.setColumnWidth(_PICTURE, round(6.5 * line))
+        table.setColumnWidth(_PICTURE, round(7.5 * line))
         table.setColumnWidth(_USE, 9 * line)
         for row, (series, hint) in enumerate(self._rows):
             picture = QLabel()
@@ -142,7 +146,7 @@ class SeriesDialog(QDialog):
             missing = [s.value for s in Sequence if s.value not in names]
             why = f"Not in this exam: {', '.join(missing)}." if missing else ""
         self._why.setText(why)
-        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(names) and not twice)
+        self._open.setEnabled(bool(names) and not twice)
 
     # Pictures ---------------------------------------------------------------------------------------
 
@@ -179,7 +183,7 @@ class SeriesDialog(QDialog):
             label.setText("no\npicture")
             label.setEnabled(False)
             return
-        side = round(5.6 * self.fontMetrics().height())
+        side = round(6.6 * self.fontMetrics().height())
         label.setPixmap(_pixmap(found, side, self.devicePixelRatioF(), self._rows[row][0].is_offered))
 
     def changeEvent(self, event: QEvent) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # No file of a head comes near; what claims more is damaged, or made to fill the memory.
 MAX_FILE_BYTES = 1 << 30
-_MAX_INFLATED = 1 << 28
+MAX_INFLATED = 1 << 28
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 # What files of before 1993 and stripped ones begin with instead of a preamble: group 2 or 8, little endian.
 _BARE = (b"\x02\x00", b"\x08\x00")
@@ -89,7 +89,8 @@ def quieten() -> None:
     from pydicom import config
 
     config.settings.reading_validation_mode = config.IGNORE
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    for name in ("pydicom", "openjpeg"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.filterwarnings("ignore", module=r"pydicom\b")
 
 
@@ -115,7 +116,7 @@ def _refuse_bomb(file: BinaryIO, path: Path) -> None:
     syntax = str(_read_file_meta_info(file).get("TransferSyntaxUID", ""))
     if syntax == _DEFLATED:
         inflating = zlib.decompressobj(-zlib.MAX_WBITS)
-        inflating.decompress(file.read(MAX_FILE_BYTES), _MAX_INFLATED)
+        inflating.decompress(file.read(MAX_FILE_BYTES), MAX_INFLATED)
         if inflating.unconsumed_tail:
             raise UserError("dicom_too_large", path=path)
     file.seek(0)

@@ -233,16 +233,24 @@ def _tell_contrast(
 def _each_once(series: list[DicomSeries], found: list[Suggestion]) -> tuple[Suggestion, ...]:
     """Of several series that seem to be one sequence the best keeps it; the others say which does."""
     result = list(found)
+    contested: set[int] = set()
     for sequence in Sequence:
         claims = [i for i, s in enumerate(result) if s.sequence is sequence]
         if len(claims) < 2:
             continue
         best = max(claims, key=lambda i: _rank(series[i]))
+        contested.add(best)
         for index in claims:
             if index != best:
                 why = UserError("sequence_taken", sequence=sequence.value, other=series[best].name)
                 result[index] = Suggestion(None, why)
         result[best] = replace(result[best], is_clear=False)
+    if any(s.sequence is Sequence.T1CE for s in result):
+        # The other T1 of an exam with contrast agent is the plain one.
+        result = [
+            replace(s, is_clear=True) if s.sequence is Sequence.T1 and i not in contested else s
+            for i, s in enumerate(result)
+        ]
     return tuple(result)
 
 

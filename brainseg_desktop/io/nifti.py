@@ -179,7 +179,7 @@ def map_bytes(path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, s
 def _content(path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, slope: float) -> bytes:
     native = to_native(values, like)
     header = like.header if isinstance(like.header, NiftiHeader) else None
-    affine = grid.voxel_to_world @ _canonical_to_native(like, grid.shape)
+    affine = stored_affine(like, grid)
     content = mask_header(header, native.shape, grid, affine, slope) + native.tobytes(order="F")
     return pack(content) if path.name.lower().endswith(".gz") else content
 
@@ -271,17 +271,35 @@ def _grid_of(
 ) -> tuple[Grid, tuple[tuple[int, int], ...]]:
     """Canonical grid of a file, and for each canonical axis the stored axis and direction."""
     try:
-        stored = Grid(shape, header.affine)
-        axes = [(0, 1)] * 3
-        for axis, code in enumerate(stored.axis_codes):
-            canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
-            axes[canonical] = (axis, 1 if code in "RAS" else -1)
-        order = Source(path, "", None, shape, tuple(axes))
-        canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
-        turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
-        return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
+        return canonical_grid(shape, header.affine)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise UserError("bad_affine", path=path) from error
+
+
+def stored_affine(source: Source, grid: Grid) -> NDArray[np.float64]:
+    """Affine from the voxel indices as stored to RAS mm, of a source whose canonical grid is `grid`."""
+    return np.asarray(grid.voxel_to_world @ _canonical_to_native(source, grid.shape))
+
+
+def canonical_grid(
+    shape: tuple[int, int, int], affine: NDArray[np.float64]
+) -> tuple[Grid, tuple[tuple[int, int], ...]]:
+    """Canonical grid of an array as stored, and for each canonical axis the stored axis and direction.
+
+    Raises
+    ------
+    ValueError, numpy.linalg.LinAlgError
+        If the affine is singular or not finite.
+    """
+    stored = Grid(shape, affine)
+    axes = [(0, 1)] * 3
+    for axis, code in enumerate(stored.axis_codes):
+        canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
+        axes[canonical] = (axis, 1 if code in "RAS" else -1)
+    order = Source(Path(), "", None, shape, tuple(axes))
+    canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
+    turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
+    return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
 
 
 def _scaled(stored: NDArray[Any], scaling: tuple[float, float] | None) -> NDArray[Any]:

@@ -167,8 +167,12 @@ class Segmenting:
 
 
 def grid_remarks(opened: OpenedCase) -> tuple[str, ...]:
-    """Sentences on the sequences that lie on another grid and so did not reach the network."""
-    return tuple(words(note) for note in opened.notes if note.code == "sequence_off_grid")
+    """Sentences on the sequences that lie on another grid and so did not reach the network.
+
+    Of a DICOM exam also which series was taken for which sequence, and why.
+    """
+    told = ("sequence_off_grid", "series_off_grid", "series_other_frame", "series_taken")
+    return tuple(words(note) for note in opened.notes if note.code in told)
 
 
 @contextmanager

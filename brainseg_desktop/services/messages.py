@@ -78,6 +78,89 @@ SENTENCES: dict[str, str] = {
     "masks_differ_in_shape": (
         "The masks do not fit each other: {reference} and {mask} voxels. Compare masks of one image."
     ),
+    # DICOM
+    "dicom_damaged": "{path} is damaged and cannot be understood as DICOM. Copy or download it again.",
+    "dicom_too_large": (
+        "{path} claims to be larger than any exam of a head, so it is not read. Copy or export it again."
+    ),
+    "dicom_no_pixels": "{path} holds no picture. Copy or export it again.",
+    "dicom_size_differs": (
+        "{path} has another size than its header or the other slices say. Copy or export it again."
+    ),
+    "dicom_codec_unknown": (
+        "{path} is compressed in a way that cannot be read here ({syntax}). Export it uncompressed."
+    ),
+    "dicom_files_damaged": (
+        "{count} DICOM files are damaged and were left out, the first is {path}. Copy or export them again."
+    ),
+    "dicom_links_left_out": "{count} links in {path} lead out of the folder and were not followed.",
+    "dicom_folder_large": "Only the first {count} files in {path} were looked at. Choose a part of it.",
+    "dicomdir_leads_outside": (
+        "{path} lists {count} files outside its own folder. They were not read; copy the whole disc again."
+    ),
+    "dicomdir_files_missing": "{path} lists {count} files that are not there. Copy the whole disc again.",
+    "dicomdir_empty": (
+        "{path} lists no file that is there. Choose the folder of the images, or copy the whole disc again."
+    ),
+    "whole_exam_taken": "{path} is one file of an exam; the whole exam was opened.",
+    "series_unassigned": (
+        "{name}: none of its {count} series tells that it is T1, T1CE, T2 or FLAIR. Open it in the window "
+        "and say which is."
+    ),
+    "series_taken": "{why} So {series} ({description}) is taken as {sequence}.",
+    "series_off_grid": (
+        "{sequence} lies on another grid than {masks_on} ({reason} differs): it is shown at its own place in "
+        "mm, but not given to the network."
+    ),
+    "series_other_frame": (
+        "{sequence} was measured in another frame of reference than {masks_on}: the patient may have moved "
+        "in between. It is shown where its headers say, and not given to the network."
+    ),
+    "series_no_place": (
+        "The slices of {series} do not say where they lie, so they make no volume. Export the series again."
+    ),
+    "series_slices_missing": (
+        "{count} slices of {series} are missing, the first behind slice {after}. Copy the whole series again."
+    ),
+    "series_uneven": (
+        "The slices of {series} lie at uneven distances ({low} to {high} mm). Export it again, or "
+        "resample it."
+    ),
+    "series_sheared": (
+        "The slices of {series} are {degrees} degrees out of line with one another. Export it reformatted."
+    ),
+    "series_copies": "{count} slices of {series} lie where another one does and were left out.",
+    "series_padded": "{count} voxels of {series} are marked as empty and are shown as background.",
+    "series_inverted": "{series} is stored with bright and dark swapped; it was turned round.",
+    "series_screenshot": "A screenshot (secondary capture), not the measured image.",
+    "series_no_image": "No image, but {kind}.",
+    "series_colour": "A coloured picture, not grey values.",
+    "series_not_mr": "{kind}, not MR.",
+    "series_projection": "A projection or thick reformat, not the measured slices.",
+    "series_mosaic": "Several slices tiled into one picture (mosaic).",
+    "series_localiser": "A localiser.",
+    "series_few_slices": "Too few slices for a volume: {count}.",
+    "series_many_volumes": "{count} volumes in one series (diffusion, perfusion or function).",
+    # Which sequence a series is
+    "sequence_by_words": "Its description says so ({said}).",
+    "sequence_by_agent": "T1-weighted, and a contrast agent was given: {agent}.",
+    "sequence_by_times": "Its times say so: {times}.",
+    "sequence_is_other": "It is {kind}: {said}.",
+    "sequence_taken": (
+        "Also looks like {sequence}, but {other} has more or finer slices, or is the original."
+    ),
+    "sequence_unclear": "Nothing in its headers tells the sequence. Look at the picture.",
+    "sequence_by_bright_fluid": "Its headers are silent; the fluid is bright, as on T2.",
+    "sequence_follows_t2": (
+        "Its headers are silent; it is bright where T2 is, but for the fluid (correlation {likeness}), "
+        "as FLAIR."
+    ),
+    "sequence_against_t2": (
+        "Its headers are silent; it is not bright where T2 is (correlation {likeness}), as T1."
+    ),
+    "sequence_enhances": (
+        "Its headers name no contrast agent, but single places are brighter than on {other}."
+    ),
     # Writing
     "disk_full": (
         "There is no room left to write {path}. Free some space and try again; the old file is unchanged."
@@ -488,6 +571,8 @@ def _told(value: object) -> str:
     """A parameter in words: paths as given, lists joined."""
     if isinstance(value, Path | str):
         return str(value)
+    if isinstance(value, UserError):
+        return words(value)
     if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
         return " x ".join(str(v) for v in value)
     if isinstance(value, Iterable):

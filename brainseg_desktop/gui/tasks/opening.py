@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -14,11 +14,20 @@ from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog, ask
-from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
+from brainseg_desktop.io.layouts import (
+    CaseFiles,
+    CaseKind,
+    assign,
+    choose_series,
+    find_case,
+    find_cases,
+    find_exam,
+)
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.messages import words
-from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, read_rating
+from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, places_of, read_rating
 from brainseg_desktop.services.recovery import Recoverable, pending_for
+from brainseg_desktop.services.studies.blinding import check_open
 
 # A case that was read, and strokes on it that no export holds.
 Opened = tuple[OpenedCase, Recoverable | None]
@@ -67,13 +76,28 @@ class Opener(QObject):
     def open_path(self, path: Path) -> None:
         """Open the case at a folder or file; a folder of several cases is listed and its first one opened."""
 
+        self._open_found(path.name, str(path), lambda: find_case(path), lambda: find_cases(path))
+
+    def _open_found(
+        self,
+        name: str,
+        key: str,
+        find: Callable[[], CaseFiles],
+        find_all: Callable[[], list[CaseFiles]],
+    ) -> None:
+        """Find a case in the background, ask what has to be asked, and read it."""
+
         def read() -> tuple[CaseFiles | None, list[CaseFiles], Opened | None]:
             try:
-                files = find_case(path)
+                files = find()
             except UserError as error:
                 if error.code != "folder_of_cases":
                     raise
-                return None, find_cases(path), None
+                return None, find_all(), None
+            if files.exam is not None:
+                # Pictures of its series are shown before it is opened.
+                check_open((files.exam.folder, *places_of(files)))
+                return files, [], None
             if not files.images and files.unassigned:
                 # A file that cannot be read is told at once, not after a question about it.
                 check_readable(files.unassigned)
@@ -84,19 +108,26 @@ class Opener(QObject):
             files, several, opened = result
             if several:
                 places = [(case_key(_paths(c)), c.name) for c in several]
-                self.listed.emit(places, str(path))
+                self.listed.emit(places, key)
                 self.open_key(places[0][0])
             elif opened is not None:
-                self._take(opened, str(path))
+                self._take(opened, key)
+            elif files is not None and files.exam is not None:
+                self._ask_series(files, key)
             elif files is not None:
                 self._ask_sequences([*files.unassigned, *files.masks], files)
 
-        self._read(f"Opening {path.name}", read, done)
+        self._read(f"Opening {name}", read, done)
 
     def open_files(self, paths: list[Path], *, ask: bool) -> None:
         """Open image files by their names, or let the user say what each is."""
         if len(paths) == 1 and paths[0].is_dir():
             self.open_path(paths[0])
+            return
+        if len(paths) == 2 and paths[0].is_dir():
+            # One of several exams in a folder, known by a file of it.
+            folder, file = paths
+            self._open_found(folder.name, case_key(paths), lambda: find_exam(folder, file), list)
             return
         try:
             files = assign(paths)
@@ -111,6 +142,25 @@ class Opener(QObject):
     def open_found(self, files: CaseFiles, found: Recoverable) -> None:
         """Open the case of a journal and bring its strokes back."""
         self._open_assigned(files, _paths(files), found)
+
+    def _ask_series(self, files: CaseFiles, key: str) -> None:
+        """Show the series of an exam with what they seem to be; it is opened as the user says."""
+        # Imported here: most exams are no DICOM, and the start must be quick.
+        from brainseg_desktop.gui.dialogs.series_dialog import SeriesDialog
+
+        assert files.exam is not None
+        dialog = SeriesDialog(files.exam, self._desk.jobs, self._desk.window)
+
+        def answered(accepted: bool) -> None:
+            if accepted:
+                chosen = choose_series(files, dialog.chosen)
+                self._read(
+                    f"Opening {files.name}",
+                    lambda: self._open(chosen),
+                    lambda opened: self._take(opened, key),
+                )
+
+        ask(dialog, answered)
 
     def _ask_sequences(self, paths: list[Path], files: CaseFiles) -> None:
         guesses: dict[Path, Sequence | str] = {p: s for s, p in files.images.items()}
@@ -238,6 +288,8 @@ def _brief(note: UserError) -> UserError:
 
 def _paths(files: CaseFiles) -> list[Path]:
     """What `open_key` needs to open this case again."""
+    if files.kind is CaseKind.DICOM and files.exam is not None and not files.exam.is_alone:
+        return [files.exam.folder, files.exam.series[0].path]
     if files.folder is not None:
         return [files.folder]
     return [*files.images.values(), *files.masks, *files.unassigned]

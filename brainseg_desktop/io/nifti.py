@@ -36,7 +36,9 @@ class MaskFile:
         Not an error: code and parameters of the sentence that tells why this scheme was taken.
     source : Source
     sidecar : mapping or None
-        Our own sidecar of the file.
+        Our own sidecar of the file, or what the file says of its maker in the same form.
+    part : bool
+        Whether the form leaves out what is not marked, so that `grid` may be a part of the images'.
     """
 
     tissues: NDArray[np.uint8]
@@ -45,6 +47,7 @@ class MaskFile:
     why: UserError
     source: Source
     sidecar: Any = None
+    part: bool = False
 
 
 def is_nifti_name(path: Path) -> bool:
@@ -188,7 +191,7 @@ def _content(
 ) -> bytes:
     native = to_native(values, like)
     header = like.header if isinstance(like.header, NiftiHeader) else None
-    affine = grid.voxel_to_world @ _canonical_to_native(like, grid.shape)
+    affine = stored_affine(like, grid)
     head = mask_header(header, native.shape, grid, affine, slope, wide)
     stored = native.astype((header.order if header else "<") + "i2") if wide else native
     content = head + stored.tobytes(order="F")
@@ -282,17 +285,35 @@ def _grid_of(
 ) -> tuple[Grid, tuple[tuple[int, int], ...]]:
     """Canonical grid of a file, and for each canonical axis the stored axis and direction."""
     try:
-        stored = Grid(shape, header.affine)
-        axes = [(0, 1)] * 3
-        for axis, code in enumerate(stored.axis_codes):
-            canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
-            axes[canonical] = (axis, 1 if code in "RAS" else -1)
-        order = Source(path, "", None, shape, tuple(axes))
-        canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
-        turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
-        return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
+        return canonical_grid(shape, header.affine)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise UserError("bad_affine", path=path) from error
+
+
+def stored_affine(source: Source, grid: Grid) -> NDArray[np.float64]:
+    """Affine from the voxel indices as stored to RAS mm, of a source whose canonical grid is `grid`."""
+    return np.asarray(grid.voxel_to_world @ _canonical_to_native(source, grid.shape))
+
+
+def canonical_grid(
+    shape: tuple[int, int, int], affine: NDArray[np.float64]
+) -> tuple[Grid, tuple[tuple[int, int], ...]]:
+    """Canonical grid of an array as stored, and for each canonical axis the stored axis and direction.
+
+    Raises
+    ------
+    ValueError, numpy.linalg.LinAlgError
+        If the affine is singular or not finite.
+    """
+    stored = Grid(shape, affine)
+    axes = [(0, 1)] * 3
+    for axis, code in enumerate(stored.axis_codes):
+        canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
+        axes[canonical] = (axis, 1 if code in "RAS" else -1)
+    order = Source(Path(), "", None, shape, tuple(axes))
+    canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
+    turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
+    return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
 
 
 def _scaled(stored: NDArray[Any], scaling: tuple[float, float] | None) -> NDArray[Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.core.labels import LabelScheme, Tissue
-from brainseg_desktop.io.schemes import load_schemes, recognise_scheme
+from brainseg_desktop.core.labels import LabelScheme, Tissue, fitting_schemes
+from brainseg_desktop.io.schemes import load_schemes
 from brainseg_desktop.io.terms import tissue_of_code, tissue_of_name
 
 
@@ -61,12 +61,18 @@ def understand(segments: Sequence[Segment], path: Path, scheme: LabelScheme | No
     values = sorted({s.value for s in segments})
     if len(found) == len(values) and found:
         return Understood(found, _holder(found, path, scheme), UserError("scheme_by_segments", path=path))
-    chosen = scheme or recognise_scheme(values, path).scheme
-    if not chosen.values.issuperset(values):
-        outside = sorted(set(values) - chosen.values)
-        raise UserError("label_outside_scheme", path=path, values=outside, scheme=chosen.name)
-    by_number = {label.value: label.tissue for label in chosen.labels if label.value in values}
-    return Understood(by_number, chosen, UserError("scheme_given", path=path, scheme=chosen.name))
+    if scheme is None:
+        # Segments are numbered in the order in which they were made: their numbers alone conclude nothing.
+        candidates = [s.name for s in fitting_schemes(values, load_schemes().values())]
+        if not candidates:
+            known = list(load_schemes())
+            raise UserError("label_outside_scheme", path=path, values=values, scheme=known)
+        raise UserError("scheme_ambiguous", path=path, values=values, candidates=candidates)
+    if not scheme.values.issuperset(values):
+        outside = sorted(set(values) - scheme.values)
+        raise UserError("label_outside_scheme", path=path, values=outside, scheme=scheme.name)
+    by_number = {label.value: label.tissue for label in scheme.labels if label.value in values}
+    return Understood(by_number, scheme, UserError("scheme_given", path=path, scheme=scheme.name))
 
 
 def _holder(found: dict[int, Tissue], path: Path, scheme: LabelScheme | None) -> LabelScheme:

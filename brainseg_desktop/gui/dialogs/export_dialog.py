@@ -7,7 +7,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -118,6 +118,8 @@ class ExportDialog(QDialog):
             if refusal is not None:
                 text += f"\n    {_SHORT.get(refusal.code, 'not possible here')}"
             item = QListWidgetItem(text)
+            lines = 1 + text.count("\n")
+            item.setSizeHint(QSize(0, round((lines + 0.7) * self.fontMetrics().height())))
             item.setToolTip(words(refusal) if refusal is not None else f"Written {form.says}.")
             if refusal is not None:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled & ~Qt.ItemFlag.ItemIsSelectable)

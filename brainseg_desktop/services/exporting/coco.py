@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from brainseg_desktop.io.schemes import PROGRAM
 from brainseg_desktop.services.exporting.job import Content, Job, plain
 from brainseg_desktop.services.exporting.writing import as_json
 from brainseg_desktop.services.opening import grid_volume
-from brainseg_desktop.services.picture import grey_values, radiological
+from brainseg_desktop.services.picture import grey_values, radiological, to_png
 
 POLYGONS, RUNS = "_annotations.coco.json", "_annotations_rle.coco.json"
 
@@ -35,7 +34,7 @@ def coco_content(job: Job) -> Content:
     for key, index in enumerate(marked, 1):
         name = f"{plain(job.case.name)}_{index + 1:03d}.png"
         picture = radiological(grey_values(volume.data[:, :, index], window))
-        files[job.destination / name] = _png(picture)
+        files[job.destination / name] = to_png(np.ascontiguousarray(picture), small=False)
         height, width = picture.shape
         images.append({"id": key, "file_name": name, "height": height, "width": width, "slice": index})
         job.tell(0.5 * key / len(marked))
@@ -116,11 +115,3 @@ def _holds(
         if not np.array_equal(plane, meant[image["file_name"]]):
             return False
     return len(content["images"]) == len(meant)
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, format="PNG")
-    return buffer.getvalue()

@@ -28,7 +28,7 @@ def png_content(job: Job) -> Content:
         picture = draw_case(
             job.case, [(f"{job.rating.rater}, slice {index + 1}", job.labels)], index, windows
         )
-        files[name] = to_png(picture)
+        files[name] = to_png(picture, small=single)
         drawn[name] = hashlib.sha256(picture.tobytes()).hexdigest()
         job.tell(0.9 * count / len(marked))
 

@@ -392,7 +392,28 @@ def test_export_writes_what_was_read(
     assert call("export", mask, "--like", image, "--to", "png", "-o", picture) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()
-    assert "tif" in mended(capsys, "export", mask, "--like", image, "--to", "tif", "-o", tmp_path / "slices")
+    told = mended(capsys, "export", mask, "--like", image, "--to", "dicom-seg", "-o", tmp_path / "m.dcm")
+    assert "Open the DICOM exam" in told
+    assert ".stl" in mended(capsys, "export", mask, "--like", image, "--to", "stl", "-o", tmp_path / "m.obj")
+
+
+def test_export_of_several_masks_goes_on_after_a_bad_one(
+    capsys: pytest.CaptureFixture[str], small_case: Path, tmp_path: Path
+) -> None:
+    out, empty = tmp_path / "out", tmp_path / "no case"
+    empty.mkdir()
+    assert call("export", empty, small_case, "--to", "nrrd", "-o", out) == 2
+    told = capsys.readouterr()
+    path = out / "BraTS2021_77777_seg-reference.seg.nrrd"
+    assert told.out.splitlines() == [str(path)]
+    assert told.err.startswith("no case: ")
+    mask = small_case / "BraTS2021_77777_seg.nii.gz"
+    image = small_case / "BraTS2021_77777_flair.nii.gz"
+    again = tmp_path / "again"
+    assert call("export", path, mask, "--like", image, "--to", "itksnap", "-o", again) == 0
+    assert len(list(again.glob("*.nii.gz"))) == len(list(again.glob("*.txt"))) == 2
+    capsys.readouterr()
+    assert call_json(capsys, "compare", mask, path)["regions"]["WT"]["dice"]["value"] == 1.0
 
 
 def test_evaluate_scores_cases_against_their_references(

@@ -175,7 +175,10 @@ class Commands:
 
     def _load_mask(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
-            self._window, "Load a mask", self._window.settings.last_open_dir, "NIfTI (*.nii *.nii.gz)"
+            self._window,
+            "Load a mask",
+            self._window.settings.last_open_dir,
+            "Masks (*.nii *.nii.gz *.nrrd *.dcm);;All files (*)",
         )
         if chosen:
             self._window.opener.load_mask(Path(chosen))

@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.opener = Opener(self.desk)
         self.exporter = Exporter(self.desk)
+        self.exporter.cases = lambda: [Path(key) for key in self.cases.listed()]
         self.case_reporter = CaseReporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.studying = Studying(self.desk, self, settings.device)
@@ -502,6 +503,7 @@ class MainWindow(QMainWindow):
         self.kept.close()
         self.view_windows.close_all()
         self.client.close()
+        self.exporter.stop()
         self.jobs.close()
         self.session.close()
         if self.garbage is not None:

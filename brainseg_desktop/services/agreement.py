@@ -26,7 +26,7 @@ from brainseg_desktop.io.atomic import staged, write_error
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.compare import DEFINITIONS, compare
-from brainseg_desktop.services.opening import load_mask, mask_labels
+from brainseg_desktop.services.opening import load_mask, on_one_grid
 
 Labels = NDArray[np.uint8]
 MEASURES = ("dice", "iou", "hd95_mm", "assd_mm", "surface_dice")
@@ -246,9 +246,7 @@ def read_masks(paths: Sequence[Path], scheme: str | None = None) -> LooseMasks:
     if len(set(paths)) < 2:
         raise UserError("masks_too_few", n=len(set(paths)))
     chosen = scheme_named(scheme) if scheme else None
-    masks = tuple(load_mask(path, chosen) for path in paths)
-    for mask in masks[1:]:
-        mask_labels(mask, masks[0].grid)
+    masks = on_one_grid(load_mask(path, chosen) for path in paths)
     return LooseMasks(tuple(paths), masks, masks[0].scheme)
 
 

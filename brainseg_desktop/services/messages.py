@@ -306,7 +306,40 @@ SENTENCES: dict[str, str] = {
     ),
     "like_not_slices": "{path} is no folder of slices, which tif masks are named after. Use --to nifti.",
     "reference_missing": "{name} has no reference mask beside its images. Add one, or leave the case out.",
-    "format_not_offered": "Masks cannot be exported as {format} yet. Use one of {known}.",
+    "format_not_offered": "Masks cannot be exported as {format}. Use one of {known}.",
+    "form_needs_dicom": (
+        "The images of {name} did not come from DICOM, so there is no series that a DICOM segmentation could "
+        "refer to. Open the DICOM exam and export from there."
+    ),
+    "form_needs_spacing": (
+        "The images of {name} state no spacing, so nothing can be written in millimetres. Choose TIFF, PNG "
+        "or COCO, or open images with a spacing."
+    ),
+    "nothing_marked": "The mask of {name} marks nothing, so it has no surface. Choose another form.",
+    "destination_not_form": "{path} cannot be the name for {form}. Choose one that ends in {suffixes}.",
+    "destination_not_folder": "Several masks go into a folder, but {path} is a file. Name a folder.",
+    "no_masks_here": "{path} has no mask beside its images. Make or load one first.",
+    "dicom_source_missing": (
+        "{path} is gone: a DICOM segmentation refers to the series it was drawn on. Bring the exam back."
+    ),
+    "dicom_source_changed": (
+        "{path} is no more what the case was read from ({reason}). Open the exam again and export anew."
+    ),
+    "seg_not_written": (
+        "No DICOM segmentation can refer to the series in {path} ({reason}). Choose NIfTI or another form."
+    ),
+    "seg_unusable": "{path} cannot be read as a DICOM segmentation ({reason}). Export it again as DICOM SEG.",
+    "nrrd_unusable": "{path} cannot be read as a mask ({reason}). Save it again as .seg.nrrd or NIfTI.",
+    "segments_overlap": (
+        "Segments of {path} overlap in {count} voxels, and a voxel has one label here. Save it with "
+        "segments that do not overlap."
+    ),
+    "segments_alike": "{path} has two segments for one tissue. Merge them where they were drawn.",
+    "segments_mixed": (
+        "{path} has tissues that no label scheme holds together. Save a file with the parts of the tumour, "
+        "or with the whole of it."
+    ),
+    "scheme_by_segments": "{path} is read by the names and codes of its segments.",
     "output_is_file": "{path} is a file, not a folder. Name a folder with -o.",
     # The program itself
     "resource_missing": "{path} is missing from this installation. Install the program again.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.placing import joint_grid, offset_on, placed
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 from brainseg_desktop.io import nifti, tiff
 from brainseg_desktop.io.dicom.header import DicomHeader
 from brainseg_desktop.io.dicom.read import read_series
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind
+from brainseg_desktop.io.mask_files import read_any_mask
 from brainseg_desktop.io.names import read_name
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.nifti_header import NiftiHeader
@@ -27,7 +29,7 @@ from brainseg_desktop.io.schemes import recognise_scheme, scheme_named
 from brainseg_desktop.services.studies.blinding import check_open
 
 # Where nothing else tells, the grid of a case is that of the sequence a mask is usually drawn on.
-_GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
+GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
 REFERENCE_NAME = "Reference"
 
 
@@ -140,7 +142,7 @@ def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (
         That of the sequence which the first fitting mask was drawn on; else the one that most sequences
         share; of several equal ones that of FLAIR, T1CE, T2, T1, in this order.
     """
-    grids = [volumes[s].grid for s in _GRID_ORDER if s in volumes]
+    grids = [volumes[s].grid for s in GRID_ORDER if s in volumes]
     if all(grids[0].mismatch(grid) is None for grid in grids):
         return grids[0]
     for mask in masks:
@@ -217,17 +219,15 @@ def check_readable(paths: Iterable[Path]) -> None:
 
 
 def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:
-    """Read a mask without a case: a NIfTI file, or a folder of ``_mask.tif`` slices.
+    """Read a mask without a case, in any form of `io.mask_files`.
 
     Raises
     ------
     UserError
-        ``blinded_mask``, ``blinded_case``; what `io.nifti.read_mask` or `io.tiff.read_masks` raises.
+        ``blinded_mask``, ``blinded_case``; what `io.mask_files.read_any_mask` raises.
     """
     check_open([path])
-    if path.is_dir():
-        return tiff.read_masks(path)
-    return nifti.read_mask(path, scheme)
+    return read_any_mask(path, scheme)
 
 
 def read_rating(
@@ -238,7 +238,8 @@ def read_rating(
     Parameters
     ----------
     case : Case
-    path : NIfTI file, or folder of ``_mask.tif`` slices
+    path : Path
+        Any form of `io.mask_files`.
     scheme : LabelScheme or None
         None: find out.
     name : str or None
@@ -255,10 +256,8 @@ def read_rating(
         ``mask_grid_mismatch`` (params ``path``, ``reason``), or what `load_mask` raises.
     """
     check_open([path])
-    if path.is_dir():
-        mask = tiff.read_masks(path)
-    else:
-        mask = nifti.read_mask(path, scheme, [v.source.path.name for v in case.volumes.values()])
+    hints = [v.source.path.name for v in case.volumes.values()]
+    mask = read_any_mask(path, scheme, hints, case.grid)
     return _rating(case, mask, name), mask.why
 
 
@@ -270,16 +269,35 @@ def mask_labels(mask: MaskFile, grid: Grid) -> LabelMap:
     UserError
         ``mask_grid_mismatch`` with the reason ``shape``, ``spacing``, ``orientation`` or ``position``.
     """
-    reason = grid.mismatch(mask.grid)
-    if reason is not None:
+    offset = offset_on(mask.grid, grid) if mask.part else grid.mismatch(mask.grid) or (0, 0, 0)
+    if isinstance(offset, str):
         raise UserError(
             "mask_grid_mismatch",
             path=mask.source.path,
-            reason=reason,
+            reason=offset,
             shape=mask.grid.shape,
             expected=grid.shape,
         )
-    return LabelMap(mask.tissues)
+    return LabelMap(placed(mask.tissues, offset, grid))
+
+
+def on_one_grid(masks: Iterable[MaskFile]) -> tuple[MaskFile, ...]:
+    """Masks of one case on the grid they share; forms that leave out what is not marked are completed.
+
+    Raises
+    ------
+    UserError
+        ``mask_grid_mismatch``.
+    """
+    found = tuple(masks)
+    grid = next((mask.grid for mask in found if not mask.part), None)
+    if grid is None:
+        grid = found[0].grid
+        for mask in found[1:]:
+            wider = joint_grid(grid, mask.grid)
+            if not isinstance(wider, str):
+                grid = wider
+    return tuple(replace(m, tissues=mask_labels(m, grid).array, grid=grid) for m in found)
 
 
 def new_rating(
@@ -330,7 +348,7 @@ def grid_source(case: Case) -> Source:
 
 def grid_volume(case: Case) -> Volume:
     """The image that gives the case its grid: FLAIR if it lies on it, else T1CE, T2, T1."""
-    return next(case.aligned[s] for s in _GRID_ORDER if s in case.aligned)
+    return next(case.aligned[s] for s in GRID_ORDER if s in case.aligned)
 
 
 def unique_name(case: Case, name: str) -> str:

@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from brainseg_desktop.core.labels import TC, WT, Tissue
 from brainseg_desktop.core.metrics import confusion
 from brainseg_desktop.gui.actions import ACTIONS
-from brainseg_desktop.gui.dialogs.dialogs import ExportDialog
+from brainseg_desktop.gui.dialogs.export_dialog import ExportDialog
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import Mode, OverlayKind

@@ -13,7 +13,7 @@ from typing import Any
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.services.pacs.nodes import PacsNode
 from brainseg_desktop.services.pacs.quiet import quiet
-from brainseg_desktop.services.pacs.reaching import Patience, Stopped, reach, tls_context
+from brainseg_desktop.services.pacs.reaching import Patience, Stopped, reach, resolve, tls_context
 from brainseg_desktop.services.pacs.records import Cancelled
 
 _GLANCE_S = 0.05
@@ -54,17 +54,24 @@ def associated(
         When cancelled, whatever was going on.
     """
     quiet()
-    from pynetdicom import AE, _config, evt
+    from pynetdicom import AE, _config
 
     _config.LOG_HANDLER_LEVEL = "none"
-    reach(node, cancelled, patience)
-    entity = AE(ae_title=node.own_title)
+    opened: list[Any] = []
+
+    class Entity(AE):
+        """Makes an association known before it connects, so that connecting can be cancelled too."""
+
+        def _create_socket(self, association: Any, *arguments: Any) -> Any:
+            opened.append(association)
+            return super()._create_socket(association, *arguments)
+
+    resolve(node)
+    entity = Entity(ae_title=node.own_title)
     entity.connection_timeout = patience.connect
     entity.acse_timeout = patience.greet
     entity.dimse_timeout = patience.answer
     entity.network_timeout = patience.answer + patience.greet
-    opened: list[Any] = []
-    handlers = [(evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc)), *handlers]
     tls = (tls_context(node), node.host) if node.tls else None
     with _broken_off(cancelled, opened):
         association = entity.associate(
@@ -73,14 +80,14 @@ def associated(
             contexts=list(contexts),
             ae_title=node.ae_title,
             ext_neg=list(roles),
-            evt_handlers=handlers,
+            evt_handlers=list(handlers),
             tls_args=tls,
         )
         try:
             if cancelled():
                 raise Stopped
             if not association.is_established:
-                raise _not_accepted(node, association)
+                raise _not_accepted(node, association, cancelled, patience)
             yield association
             if association.is_established:
                 association.release()
@@ -88,7 +95,7 @@ def associated(
             _let_go(association)
 
 
-def _not_accepted(node: PacsNode, association: Any) -> UserError:
+def _not_accepted(node: PacsNode, association: Any, cancelled: Cancelled, patience: Patience) -> UserError:
     if association.is_rejected:
         primitive = association.acceptor.primitive
         reason = (primitive.result_source, primitive.diagnostic)
@@ -99,6 +106,8 @@ def _not_accepted(node: PacsNode, association: Any) -> UserError:
         return UserError("pacs_rejected", node=node.title)
     if association.acceptor.primitive is not None:
         return UserError("pacs_no_service", node=node.title)
+    # The library does not say what the matter was; a bare connection tells.
+    reach(node, cancelled, patience)
     return UserError("pacs_no_greeting", node=node.title, host=node.host, port=node.port)
 
 

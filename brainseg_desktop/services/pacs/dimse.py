@@ -36,6 +36,8 @@ _MOVE_DESTINATION_UNKNOWN = 0xA801
 _SOME_FAILED = 0xB000
 _STORE_WARNINGS = (0xB000, 0xB006, 0xB007)
 MAX_CONTEXTS = 128
+# Explicit and implicit little endian.
+_PLAIN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 # What a brain exam may hold and may be asked for with C-GET, which must name each class beforehand.
 _GET_CLASSES = (
     "MRImageStorage",
@@ -214,12 +216,12 @@ def send_files(
 
     kinds = [_kind(path) for path in files]
     wanted = list(dict.fromkeys(kind for kind in kinds if not isinstance(kind, UserError)))
-    if len(wanted) > MAX_CONTEXTS:
-        raise UserError("pacs_too_many_kinds", count=len(wanted))
     if not wanted:
         yield from (kind for kind in kinds if isinstance(kind, UserError))
         return
-    contexts = [build_context(sop_class, list(_syntaxes(syntax))) for sop_class, syntax in wanted]
+    contexts = [build_context(sop_class, syntax) for sop_class, syntax in _proposed(wanted)]
+    if len(contexts) > MAX_CONTEXTS:
+        raise UserError("pacs_too_many_kinds", count=len(wanted))
     with associated(node, contexts, cancelled, patience) as association:
         for path, kind in zip(files, kinds, strict=True):
             if isinstance(kind, UserError):
@@ -255,19 +257,18 @@ def _kind(path: Path) -> tuple[str, str] | UserError:
         return UserError("pacs_not_dicom", path=path)
 
 
-def _syntaxes(syntax: str) -> tuple[str, ...]:
-    """What to propose for a file: its own encoding, and for plain ones both plain ones."""
-    plain = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
-    return (syntax, *(s for s in plain if s != syntax)) if syntax in plain else (syntax,)
+def _proposed(kinds: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each kind in a context of its own, so that it is taken as it is; plain ones both plain ways."""
+    others = [(c, other) for c, s in kinds if s in _PLAIN for other in _PLAIN]
+    return list(dict.fromkeys([*kinds, *others]))
 
 
 def transfer_syntaxes() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Encodings in which we take instances: plain ones, and compressed ones."""
     from pynetdicom import ALL_TRANSFER_SYNTAXES, DEFAULT_TRANSFER_SYNTAXES
 
-    plain = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
     known = {*map(str, ALL_TRANSFER_SYNTAXES), *map(str, DEFAULT_TRANSFER_SYNTAXES)}
-    return plain, tuple(sorted(known - set(plain)))
+    return _PLAIN, tuple(sorted(known - set(_PLAIN)))
 
 
 def _retrieve_keys(study_uid: str, series_uid: str | None) -> tuple[str, dict[str, str]]:
@@ -294,19 +295,26 @@ def _reader(answer: Any) -> Callable[[str], str]:
     from pydicom.datadict import tag_for_keyword
     from pydicom.valuerep import TEXT_VR_DELIMS
 
-    def raw(keyword: str) -> bytes:
+    def value(keyword: str) -> bytes | str:
         element = answer.get_item(tag_for_keyword(keyword))
-        value = b"" if element is None else element.value
-        return value if isinstance(value, bytes) else str(value or "").encode()
+        found = b"" if element is None or element.value is None else element.value
+        if isinstance(found, bytes):
+            return found
+        # What the library has looked at itself, it has decoded.
+        several = isinstance(found, Sequence) and not isinstance(found, str)
+        return "\\".join(map(str, found)) if several else str(found)
 
-    terms = raw("SpecificCharacterSet").decode("latin-1").split("\\")
-    encodings = [python_encoding.get(term.strip(), "latin-1") for term in terms]
+    terms = value("SpecificCharacterSet")
+    names = terms if isinstance(terms, str) else terms.decode("latin-1")
+    encodings = [python_encoding.get(term.strip(), "latin-1") for term in names.split("\\")]
 
     def text(keyword: str) -> str:
-        try:
-            said = decode_bytes(raw(keyword), encodings, TEXT_VR_DELIMS)
-        except (LookupError, ValueError):
-            said = raw(keyword).decode("latin-1")
+        said = value(keyword)
+        if isinstance(said, bytes):
+            try:
+                said = decode_bytes(said, encodings, TEXT_VR_DELIMS)
+            except (LookupError, ValueError):
+                said = said.decode("latin-1")
         return said.strip("\0 ")
 
     return text

@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from brainseg_desktop.core.errors import UserError
@@ -68,6 +69,21 @@ def tls_context(node: PacsNode) -> ssl.SSLContext:
         raise UserError("pacs_ca_file", path=node.ca_file, node=node.title) from error
 
 
+def resolve(node: PacsNode) -> list[Any]:
+    """Addresses of a node's host, as `socket.getaddrinfo` gives them.
+
+    Raises
+    ------
+    UserError
+        ``pacs_host_unknown``.
+    """
+    host, port = place_of(node)
+    try:
+        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (socket.gaierror, UnicodeError) as error:
+        raise UserError("pacs_host_unknown", node=node.title, host=host) from error
+
+
 def reach(node: PacsNode, cancelled: Cancelled, patience: Patience = PATIENCE) -> None:
     """Connect to a node and hang up again.
 
@@ -79,14 +95,10 @@ def reach(node: PacsNode, cancelled: Cancelled, patience: Patience = PATIENCE) -
     Stopped
         `cancelled` said so.
     """
-    host, port = place_of(node)
+    host, _ = place_of(node)
     context = tls_context(node) if is_encrypted(node) else None
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise UserError("pacs_host_unknown", node=node.title, host=host) from error
     last: UserError | None = None
-    for family, kind, protocol, _, address in found[:4]:
+    for family, kind, protocol, _, address in resolve(node)[:4]:
         with socket.socket(family, kind, protocol) as tried:
             last = _try(node, tried, address, cancelled, patience.connect)
             if last is None:

@@ -48,7 +48,7 @@ class Receiver:
         self._where, self._own_title = where, own_title
         self._callers, self._patience = tuple(callers), patience
         self._entity: Any = None
-        self._threads: set[threading.Thread] = set()
+        self._threads: set[Any] = set()
 
     def start(self) -> None:
         """Begin to listen.
@@ -108,6 +108,10 @@ class Receiver:
         if entity is None:
             return
         entity.shutdown()
+        for thread in list(self._threads):
+            if getattr(thread, "dul", None) is not None and thread.is_alive():
+                # One that still waits to be greeted would wait on.
+                thread.dul.to_user_queue.put(None)
         for thread in list(self._threads):
             dul = getattr(thread, "dul", None)
             for each in (thread, dul):

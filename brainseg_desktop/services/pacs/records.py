@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,7 +23,7 @@ class Query:
     Parameters
     ----------
     patient_name, patient_id, accession : str
-        A name without a star is one that begins so.
+        Of a name the beginning is enough.
     first, last : date or None
         Range of the study's date, both ends included.
     modality : str
@@ -40,9 +41,10 @@ class Query:
 
     def matched(self) -> dict[str, str]:
         """The keys of the query by DICOM keyword, as QIDO and C-FIND both want them."""
-        name = self.patient_name.strip()
+        # Archives part the names by ^, people by blanks and commas.
+        name = "*".join(part for part in re.split(r"[\s,^]+", self.patient_name) if part)
         keys = {
-            "PatientName": f"{name}*" if name and "*" not in name else name,
+            "PatientName": name if not name or name.endswith("*") else f"{name}*",
             "PatientID": self.patient_id.strip(),
             "AccessionNumber": self.accession.strip(),
             "StudyDate": self._dates(),

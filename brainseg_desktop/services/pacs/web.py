@@ -98,7 +98,13 @@ class _Line:
         class EncryptedPool(HTTPSConnectionPool):
             ConnectionCls = Encrypted
 
-        adapter = HTTPAdapter(max_retries=0)
+        class Adapter(HTTPAdapter):
+            def send(self, request: Any, *arguments: Any, **named: Any) -> Any:
+                # Servers there are that do not unpack it, and it is a plain sign in a query (RFC 3986 3.4).
+                request.url = request.url.replace("%2A", "*")
+                return super().send(request, *arguments, **named)
+
+        adapter = Adapter(max_retries=0)
         adapter.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": EncryptedPool}
         return adapter
 
@@ -210,7 +216,9 @@ def _of_status(node: PacsNode, status: int) -> UserError:
 def ping(node: PacsNode, credentials: Credentials | None, cancelled: Cancelled, patience: Patience) -> None:
     """Ask for one study."""
     with line_to(node, credentials, cancelled, patience) as line:
-        list(map(_reader, line.client.search_for_studies(limit=1)))
+        for each in line.client.search_for_studies(limit=1):
+            if not study_entry(_reader(each)).uid:
+                raise ValueError("no study")
 
 
 def find_studies(

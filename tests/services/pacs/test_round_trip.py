@@ -105,13 +105,14 @@ def test_a_segmentation_and_packed_images_come_back_equal(
         study = StudyEntry(str(given.StudyInstanceUID))
         series = [s for s in series_of(node, study, LOGIN) if s.uid == given.SeriesInstanceUID]
         back = retrieve(node, series[0], tmp_path / f"{way}-{path.stem}", credentials=LOGIN)
-        came = {
-            str(d.SOPInstanceUID): d for d in map(pydicom.dcmread, sorted(back.folder.iterdir()))
-        }[str(given.SOPInstanceUID)]
+        came = {str(d.SOPInstanceUID): d for d in map(pydicom.dcmread, sorted(back.folder.iterdir()))}[
+            str(given.SOPInstanceUID)
+        ]
         assert np.array_equal(came.pixel_array, given.pixel_array)
         if name.startswith("seg"):
             assert came == given
-            assert came.file_meta.TransferSyntaxUID == given.file_meta.TransferSyntaxUID
+            if way != "get":
+                assert came.file_meta.TransferSyntaxUID == given.file_meta.TransferSyntaxUID
 
 
 def test_what_is_asked_narrows_what_is_found(orthanc: Orthanc, tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ SENTENCES: dict[str, str] = {
     ),
     # Archives (PACS)
     "pacs_field": "The {field} of the archive cannot be used: {reason}.",
+    "pacs_date": "{text} is no date. Write it as 2026-01-31.",
     "pacs_query": "The {field} asked for holds signs that no archive understands. Take them out.",
     "pacs_node_unknown": (
         "There is no archive {name}. Use one of those set up ({known}), host:port/AETITLE or a DICOMweb URL."

@@ -43,19 +43,19 @@ _GET_CLASSES = (
     "MRImageStorage",
     "EnhancedMRImageStorage",
     "EnhancedMRColorImageStorage",
-    "MRSpectroscopyStorage",
     "CTImageStorage",
     "EnhancedCTImageStorage",
     "PositronEmissionTomographyImageStorage",
     "EnhancedPETImageStorage",
-    "NuclearMedicineImageStorage",
     "SegmentationStorage",
+    "SecondaryCaptureImageStorage",
+    "MRSpectroscopyStorage",
+    "NuclearMedicineImageStorage",
     "SurfaceSegmentationStorage",
     "ParametricMapStorage",
     "RTStructureSetStorage",
     "RTDoseStorage",
     "RTPlanStorage",
-    "SecondaryCaptureImageStorage",
     "MultiFrameGrayscaleByteSecondaryCaptureImageStorage",
     "MultiFrameGrayscaleWordSecondaryCaptureImageStorage",
     "MultiFrameTrueColorSecondaryCaptureImageStorage",
@@ -68,6 +68,16 @@ _GET_CLASSES = (
     "ComprehensiveSRStorage",
     "Comprehensive3DSRStorage",
     "EncapsulatedPDFStorage",
+)
+# Which of these are compressed at all, and how: JPEG, JPEG lossless, JPEG-LS, JPEG 2000 (both), RLE.
+_GET_PACKED = frozenset(_GET_CLASSES[:9])
+_PACKED = (
+    "1.2.840.10008.1.2.4.50",
+    "1.2.840.10008.1.2.4.70",
+    "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.90",
+    "1.2.840.10008.1.2.4.91",
+    "1.2.840.10008.1.2.5",
 )
 
 
@@ -161,7 +171,10 @@ def retrieve_by_get(
     contexts, roles = [build_context(GET)], []
     for name in _GET_CLASSES:
         uid = getattr(classes, name)
-        contexts += [build_context(uid, list(syntaxes)) for syntaxes in transfer_syntaxes()]
+        contexts.append(build_context(uid, list(_PLAIN)))
+        if name in _GET_PACKED:
+            # One each: of several in one context the archive would choose a single one for all its images.
+            contexts += [build_context(uid, syntax) for syntax in _PACKED]
         roles.append(build_role(uid, scp_role=True))
     handlers = [(evt.EVT_C_STORE, store_into(store))]
     with associated(node, contexts, cancelled, patience, handlers=handlers, roles=roles) as association:
@@ -291,9 +304,8 @@ def _identifier(level: str, keys: dict[str, str]) -> Any:
 
 def _reader(answer: Any) -> Callable[[str], str]:
     """Values of an answer by keyword, read without the checks that would quote them."""
-    from pydicom.charset import decode_bytes, python_encoding
+    from pydicom.charset import python_encoding
     from pydicom.datadict import tag_for_keyword
-    from pydicom.valuerep import TEXT_VR_DELIMS
 
     def value(keyword: str) -> bytes | str:
         element = answer.get_item(tag_for_keyword(keyword))
@@ -309,15 +321,20 @@ def _reader(answer: Any) -> Callable[[str], str]:
     encodings = [python_encoding.get(term.strip(), "latin-1") for term in names.split("\\")]
 
     def text(keyword: str) -> str:
-        said = value(keyword)
-        if isinstance(said, bytes):
-            try:
-                said = decode_bytes(said, encodings, TEXT_VR_DELIMS)
-            except (LookupError, ValueError):
-                said = said.decode("latin-1")
-        return said.strip("\0 ")
+        found = value(keyword)
+        return (found if isinstance(found, str) else _decoded(found, encodings)).strip("\0 ")
 
     return text
+
+
+def _decoded(found: bytes, encodings: list[str]) -> str:
+    from pydicom.charset import decode_bytes
+    from pydicom.valuerep import TEXT_VR_DELIMS
+
+    try:
+        return decode_bytes(found, encodings, TEXT_VR_DELIMS)
+    except (LookupError, ValueError):
+        return found.decode("latin-1")
 
 
 def _code(node: PacsNode, status: Any, cancelled: Cancelled) -> int:

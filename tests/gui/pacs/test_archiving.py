@@ -21,6 +21,7 @@ from brainseg_desktop.gui.pacs.pacs_dialogs import InboxDialog, LoginDialog, Nod
 from brainseg_desktop.gui.pacs.pacs_window import PacsWindow
 from brainseg_desktop.services.pacs.client import send
 from brainseg_desktop.services.pacs.nodes import (
+    InboxSettings,
     PacsNode,
     PacsSettings,
     load_pacs,
@@ -294,7 +295,7 @@ def test_the_inbox_takes_exams_and_says_so(qtbot: QtBot, window: MainWindow, tmp
         send(us, write_series(tmp_path / "other", 1))
     # A port in use is said, and the tick goes away.
     with scp() as taken:
-        window.archiving._keep(PacsSettings(inbox=type(dialog.inbox())(address="127.0.0.1", port=taken.port)))
+        window.archiving._keep(PacsSettings(inbox=InboxSettings(address="127.0.0.1", port=taken.port)))
         click(qtbot, pacs.inbox)
         qtbot.waitUntil(lambda: "cannot be listened at" in pacs.inbox_state.text(), timeout=5000)
         assert not pacs.inbox.isChecked()
@@ -303,9 +304,7 @@ def test_the_inbox_takes_exams_and_says_so(qtbot: QtBot, window: MainWindow, tmp
 def test_the_inbox_ends_with_the_program(qtbot: QtBot, make: Callable[[], MainWindow]) -> None:
     window, port = make(), free_port()
     pacs = opened(window)
-    window.archiving._keep(
-        PacsSettings(inbox=type(window.archiving.settings.inbox)(address="127.0.0.1", port=port))
-    )
+    window.archiving._keep(PacsSettings(inbox=InboxSettings(address="127.0.0.1", port=port)))
     click(qtbot, pacs.inbox)
     qtbot.waitUntil(lambda: window.archiving.inbox_label.isVisible(), timeout=5000)
     window.close()
@@ -316,7 +315,7 @@ def test_the_inbox_ends_with_the_program(qtbot: QtBot, make: Callable[[], MainWi
 def test_a_blinded_reading_closes_it(
     qtbot: QtBot,
     window: MainWindow,
-    make_study: Callable[..., Study],  # noqa: F811
+    make_study: Callable[..., Study],
 ) -> None:
     pacs = opened(window)
     assert pacs.isVisible()

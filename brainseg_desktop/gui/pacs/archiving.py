@@ -99,6 +99,8 @@ class Archiving(QObject):
         if self._desk.session.terms.blinded:
             self._desk.complain(UserError("reading_blinded"))
             return
+        if not self.window.isVisible():
+            (self.window.name if self.settings.nodes else self.window.add).setFocus()
         self.window.show()
         self.window.raise_()
         self.window.activateWindow()

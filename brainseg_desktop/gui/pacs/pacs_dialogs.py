@@ -101,6 +101,7 @@ class NodeDialog(_Asking):
         self._pages.addWidget(self._dimse_page(node))
         self._pages.addWidget(self._web_page(node))
         self.kind.currentIndexChanged.connect(self._pages.setCurrentIndex)
+        self.kind.currentIndexChanged.connect(lambda _: self.problem.hide())
         self._pages.setCurrentIndex(self.kind.currentIndex())
         self.column.addWidget(self._pages)
         trust = QFormLayout()

@@ -60,6 +60,7 @@ class PacsWindow(QWidget):
         self.resize(1180, 680)
         self._nodes: list[PacsNode] = []
         self._busy = False
+        self._keys: QWidget | None = None
         row = QHBoxLayout()
         row.addLayout(self._left())
         row.addLayout(self._right(), 1)
@@ -75,7 +76,7 @@ class PacsWindow(QWidget):
     def _left(self) -> QVBoxLayout:
         self.list = QListWidget()
         self.list.setAccessibleName("Archives")
-        self.list.currentRowChanged.connect(lambda _: self._follow())
+        self.list.currentRowChanged.connect(lambda _: self._node_chosen())
         self.list.itemActivated.connect(lambda _: self.edit_wanted.emit())
         self.list.setFixedWidth(22 * self.fontMetrics().horizontalAdvance("m"))
         self.add = _button("Add...", "Enter how another archive is reached", self.add_wanted)
@@ -114,8 +115,8 @@ class PacsWindow(QWidget):
         self.name = self._field("Patient's name", "Begins with")
         self.patient_id = self._field("Patient ID", "")
         self.accession = self._field("Accession number", "")
-        self.first = self._field("From", "2026-01-31")
-        self.last = self._field("To", "2026-01-31")
+        self.first = self._field("From", "YYYY-MM-DD")
+        self.last = self._field("To", "YYYY-MM-DD")
         self.modality = QComboBox()
         self.modality.setAccessibleName("Modality")
         self.modality.addItems(_MODALITIES)
@@ -221,13 +222,27 @@ class PacsWindow(QWidget):
 
     def set_progress(self, done: int | None, total: int | None = None) -> None:
         """Show how far a job is; None: there is none."""
-        self._busy = done is not None
+        self._busy, before = done is not None, self._busy
+        begun = self.focusWidget() if self._busy and not before else None
         self.progress.setVisible(self._busy)
         self.cancel.setVisible(self._busy)
         self.cancel.setEnabled(True)
         self.progress.setRange(0, total or 0)
         self.progress.setValue(done or 0)
         self.progress.setFormat("%v of %m" if total else "")
+        self._follow()
+        # The button that had the keys is off now; they are not to fall to whatever comes next to it.
+        if begun is not None:
+            self._keys = begun
+            self.cancel.setFocus()
+        elif before and not self._busy:
+            (self._keys if self._keys is not None and self._keys.isEnabled() else self.name).setFocus()
+
+    def _node_chosen(self) -> None:
+        """What another archive found or said is not this one's."""
+        self.table.set_studies([])
+        self.set_tested("")
+        self.set_status("")
         self._follow()
 
     def _follow(self) -> None:

@@ -156,6 +156,23 @@ def test_a_study_is_found_retrieved_and_opened(
     assert STUDY not in str(opened_paths[0])
 
 
+def test_another_archive_shows_nothing_of_the_first(qtbot: QtBot, window: MainWindow) -> None:
+    with scp(find=answers) as archive:
+        save_pacs(with_node(with_node(PacsSettings(), archive), node(free_port(), title="Other")))
+        pacs = opened(window)
+        click(qtbot, pacs.find_button)
+        # While it is asked the keys are on Cancel, and not on the inbox.
+        assert pacs.focusWidget() is pacs.cancel
+        idle(qtbot, window)
+        assert pacs.focusWidget() is not pacs.inbox
+        assert len(texts(pacs)) == 2
+        assert pacs.retrieve.isEnabled()
+        pacs.list.setCurrentRow(1)
+        assert texts(pacs) == []
+        assert not pacs.retrieve.isEnabled()
+        assert pacs.status.text() == ""
+
+
 def test_a_date_that_is_none_is_said(qtbot: QtBot, window: MainWindow) -> None:
     known(node(free_port()))
     pacs = opened(window)

@@ -15,6 +15,7 @@ from brainseg_desktop import __version__
 from brainseg_desktop.cli.cases import check_command, models_command, open_command, segment_command
 from brainseg_desktop.cli.data import data_command
 from brainseg_desktop.cli.masks import compare_command, export_command
+from brainseg_desktop.cli.pacs import pacs_command
 from brainseg_desktop.cli.programs import (
     bench_command,
     evaluate_command,
@@ -64,6 +65,7 @@ for _command in (
     compare_command,
     agreement_command,
     study_command,
+    pacs_command,
     audit_command,
     export_command,
     check_command,

@@ -77,6 +77,7 @@ ACTIONS = (
         ("Ctrl+Shift+R",),
         "Write a report of the mask: pictures, volumes, measures, changes, origin; PDF or HTML",
     ),
+    ActionSpec("pacs", "PACS...", "Case", (), "Find exams in an archive, retrieve them, send results to it"),
     ActionSpec("quit", "Quit", "Case", ("Ctrl+Q",), "Close the program"),
     ActionSpec("undo", "Undo", "Editing", ("Ctrl+Z",), "Take back the last step"),
     ActionSpec(

@@ -82,6 +82,7 @@ class Commands:
             "models_folder": self._window.networks.open_folder,
             "export": self._window.exporter.ask,
             "case_report": self._window.case_reporter.ask,
+            "pacs": self._window.archiving.show,
             "quit": self._window.close,
             "interpolate": self._interpolate,
             "drop_proposal": self._window.interpolating.drop,

@@ -84,6 +84,8 @@ class Following(QObject):
         if blinded:
             for name in HIDDEN_WHILE_BLINDED:
                 actions[name].setEnabled(False)
+            window.archiving.follow()
+        actions["pacs"].setEnabled(not blinded)
         if blinded is window.agreement.is_available:
             # Emits no change of its own once it is so.
             window.agreement.set_available(not blinded, "Hidden until the reading is unblinded.")

@@ -37,6 +37,7 @@ from brainseg_desktop.gui.following import Following
 from brainseg_desktop.gui.garbage import Garbage
 from brainseg_desktop.gui.measuring.measurements_panel import MeasurementsPanel
 from brainseg_desktop.gui.measuring.measuring import Measuring
+from brainseg_desktop.gui.pacs.archiving import Archiving
 from brainseg_desktop.gui.panels.audit_panel import AuditPanel
 from brainseg_desktop.gui.panels.cases_panel import CasesPanel
 from brainseg_desktop.gui.panels.compare_panel import ComparePanel
@@ -143,6 +144,7 @@ class MainWindow(QMainWindow):
         self.case_reporter = CaseReporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.studying = Studying(self.desk, self, settings.device)
+        self.archiving = Archiving(self.desk, self.open_path)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
         self.agreement.set_actions(self.actions_by_name)
@@ -226,6 +228,7 @@ class MainWindow(QMainWindow):
         self._where = QLabel()
         self._saved = QLabel()
         self.statusBar().addWidget(self._where, 1)
+        self.statusBar().addPermanentWidget(self.archiving.inbox_label)
         self.statusBar().addPermanentWidget(self.job_bar)
         self.statusBar().addPermanentWidget(self._saved)
 
@@ -479,6 +482,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.toolbox.finish()
         self.studying.close()
+        self.archiving.close()
         self._end_work_on_case()
         for dialog in self.findChildren(QDialog):
             dialog.close()

@@ -161,6 +161,70 @@ SENTENCES: dict[str, str] = {
     "sequence_enhances": (
         "Its headers name no contrast agent, but single places are brighter than on {other}."
     ),
+    # Archives (PACS)
+    "pacs_field": "The {field} of the archive cannot be used: {reason}.",
+    "pacs_date": "{text} is no date. Write it as 2026-01-31.",
+    "pacs_query": "The {field} asked for holds signs that no archive understands. Take them out.",
+    "pacs_node_unknown": (
+        "There is no archive {name}. Use one of those set up ({known}), host:port/AETITLE or a DICOMweb URL."
+    ),
+    "pacs_host_unknown": (
+        "{node}: no computer is called {host}. Check the host's spelling and that the network is up."
+    ),
+    "pacs_refused": (
+        "{node}: nothing answers at {host}, port {port}. Check the port and that the archive is running."
+    ),
+    "pacs_timeout": (
+        "{node}: {host}, port {port}, did not answer in time. Check the address and the firewall."
+    ),
+    "pacs_unreachable": "{node}: {host}, port {port}, cannot be reached. Check the address and the network.",
+    "pacs_tls": (
+        "{node}: no encrypted connection could be made ({reason}). Check the TLS setting and the CA file."
+    ),
+    "pacs_ca_file": "{node}: {path} holds no certificates. Choose a CA file in PEM form.",
+    "pacs_called_title": (
+        "{node} does not answer to the AE title {title}. Ask for its right title, with capitals as they are."
+    ),
+    "pacs_calling_title": (
+        "{node} does not know this computer as {title}. Have the title entered there, or change your own."
+    ),
+    "pacs_rejected": "{node} turned the connection down. Try again, or ask who looks after it.",
+    "pacs_no_greeting": (
+        "{node}: something answers at {host}, port {port}, but it does not speak DICOM as expected. Check "
+        "the port and the TLS setting."
+    ),
+    "pacs_no_service": "{node} does not offer this service to this computer. Ask who looks after it.",
+    "pacs_broken": "{node} broke off the connection, or stopped answering. Try again.",
+    "pacs_silent": "{node} stopped answering. Try again later.",
+    "pacs_failed": "{node} could not do it (DICOM status {status}). Try again, or ask who looks after it.",
+    "pacs_http": "{node} could not do it (HTTP status {status}). Try again, or ask who looks after it.",
+    "pacs_move_destination": (
+        "{node} does not know where to send to {title}. Have this computer entered there with its address "
+        "and port, or set the receive port to 0 to retrieve without it."
+    ),
+    "pacs_nothing_there": "{node} sent nothing: the exam is no longer there, or may not be seen from here.",
+    "pacs_some_failed": "{node} could not send {count} of the images. Retrieve the exam again.",
+    "pacs_port_taken": (
+        "Port {port} at {address} cannot be listened at; another program may use it. Choose another port."
+    ),
+    "pacs_no_address": "This computer has no address {address}. Choose one of its own, or 0.0.0.0 for all.",
+    "pacs_too_large": "An image of {size_mb} MB is more than is taken from a network. It was refused.",
+    "pacs_malformed": "Something was sent that is no DICOM image. It was refused.",
+    "pacs_other_study": "An image of another exam was sent than was asked for. It was refused.",
+    "pacs_not_dicom": "{path} is not a DICOM file that can be sent. Choose another one.",
+    "pacs_not_accepted": "{node} does not take files of the kind of {path}, or not with its compression.",
+    "pacs_store_refused": "{node} did not take {path} (status {status}). Ask who looks after the archive.",
+    "pacs_too_many_kinds": "The files are of {count} kinds; at most 128 go at once. Send fewer files.",
+    "pacs_login": "{node} did not accept user and password, or the token. Enter them again.",
+    "pacs_login_needed": "{node} wants a login. Enter user and password, or the token.",
+    "pacs_login_plain": (
+        "{node} would get the password unprotected, since its URL begins with http. Use an https address."
+    ),
+    "pacs_not_dicomweb": "{node} does not answer as DICOMweb does. Check the path of its URL.",
+    "pacs_no_keyring": (
+        "This computer has no keyring that can keep the password, so it was not kept: it is asked for again."
+    ),
+    "pacs_cancelled": "The connection to the archive was cancelled.",
     # Writing
     "disk_full": (
         "There is no room left to write {path}. Free some space and try again; the old file is unchanged."

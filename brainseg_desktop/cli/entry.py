@@ -19,6 +19,7 @@ from brainseg_desktop.cli.programs import (
     bench_command,
     evaluate_command,
     measure_command,
+    register_command,
     selftest_command,
     train_command,
     worker_command,
@@ -74,6 +75,7 @@ for _command in (
     selftest_command,
     worker_command,
     measure_command,
+    register_command,
 ):
     commands.add_command(_command)
 

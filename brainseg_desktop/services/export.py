@@ -24,6 +24,7 @@ from brainseg_desktop.core.labels import TISSUE_NAMES, LabelScheme, Tissue
 from brainseg_desktop.core.volume import Source, to_native
 from brainseg_desktop.io import atomic, nifti, tiff
 from brainseg_desktop.io.schemes import PROGRAM, scheme_named, sidecar_path
+from brainseg_desktop.services.alignment.placing import alignment_record
 from brainseg_desktop.services.opening import grid_source
 from brainseg_desktop.services.studies.blinding import check_write
 
@@ -245,6 +246,7 @@ def _sidecar(
         "images": {
             s.value: {"file": v.source.path.name, "sha256": v.source.sha256} for s, v in case.volumes.items()
         },
+        "alignment": alignment_record(case),
         "shape": list(source.native_shape),
         "spacing_known": case.grid.spacing_known,
         "voxels": {TISSUE_NAMES[Tissue(int(t))]: int(counts[t]) for t in np.flatnonzero(counts)},

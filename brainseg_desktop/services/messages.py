@@ -97,6 +97,10 @@ SENTENCES: dict[str, str] = {
         "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs): it is shown at its own "
         "place in mm, but not given to the network. Case, Align sequences... brings it to them."
     ),
+    "sequences_off_grid": (
+        "{sequences} lie on other grids than {masks_on}: they are shown at their own places in mm, but not "
+        "given to the network. Case, Align sequences... brings them together."
+    ),
     "place_unknown": (
         "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs), and the headers do not "
         "say how the two lie to each other. Export both again with their positions, or resample it to "
@@ -146,7 +150,7 @@ SENTENCES: dict[str, str] = {
         "The registration's process ended unexpectedly. Nothing was changed. Try again; if it happens again, "
         "close other programs to free memory."
     ),
-    "alignment_hung": "The registration gave no sign of life and was stopped. Nothing was changed; try again.",
+    "alignment_hung": "The registration gave no sign of life and was stopped. Nothing was changed. Retry.",
     # What the networks do not know
     "outside_not_mr": ("{sequence} is {modality} and not MR, and the network knows MR only."),
     "outside_few_slices": (

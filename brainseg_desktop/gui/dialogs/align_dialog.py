@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtCore import Qt, Signal, SignalInstance
+from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -65,6 +65,7 @@ class AlignDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Align sequences")
         self._rows: tuple[Row, ...] = ()
+        self._busy = self._pending = False
         self._about = QLabel(wordWrap=True)
         self.table = QTableWidget(0, 3)
         self.table.setHorizontalHeaderLabels(["Sequence", "Its header says", "For the network and the views"])
@@ -143,8 +144,8 @@ class AlignDialog(QDialog):
         row = max(0, self.table.currentRow())
         self._rows = tuple(rows)
         self._about.setText(
-            f"Sequences are brought to {reference.value}, which the masks are drawn on. Files and voxels stay "
-            "as measured; only the place of a sequence changes."
+            f"Sequences are brought to {reference.value}, which the masks are drawn on. Files and voxels "
+            "stay as measured; only the place of a sequence changes."
         )
         self.table.setRowCount(len(rows))
         for number, line in enumerate(rows):
@@ -195,9 +196,9 @@ class AlignDialog(QDialog):
         self.gone.emit()
         super().closeEvent(event)
 
-    def keyPressEvent(self, event) -> None:  # type: ignore[no-untyped-def]
-        # The wheel and the arrow keys go through the slices of the check.
-        step = {Qt.Key.Key_PageUp: 1, Qt.Key.Key_PageDown: -1}.get(event.key())
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # As the wheel does, the page keys go through the slices of the check.
+        step = {int(Qt.Key.Key_PageUp): 1, int(Qt.Key.Key_PageDown): -1}.get(event.key())
         if step is not None and self._pending:
             self.check.step(step)
         else:
@@ -207,13 +208,13 @@ class AlignDialog(QDialog):
         row = self.table.currentRow()
         return self._rows[row] if 0 <= row < len(self._rows) else None
 
-    def _ask(self, signal: Signal) -> None:
+    def _ask(self, signal: SignalInstance) -> None:
         row = self._chosen()
         if row is not None:
-            signal.emit(row.sequence)  # type: ignore[attr-defined]
+            signal.emit(row.sequence)
 
     def _follow(self) -> None:
-        row, free = self._chosen(), not self._busy and not getattr(self, "_pending", False)
+        row, free = self._chosen(), not self._busy and not self._pending
         self.headers.setEnabled(row is not None and free)
         self.register.setEnabled(row is not None and free)
         self.back.setEnabled(row is not None and free and row.can_be_taken_back)

@@ -181,7 +181,7 @@ class Opener(QObject):
                 return
         placed = {s.value for s in opened.case.placements}
         notes = [n for n in opened.notes if not (n.code == OFF_GRID and n.params.get("sequence") in placed)]
-        remarks = [words(_brief(note)) for note in notes]
+        remarks = [words(_brief(note)) for note in _together(notes)]
         if placed:
             remarks.append(f"Brought together as you left it: {', '.join(sorted(placed))}.")
         if found is not None:
@@ -251,6 +251,16 @@ def _brief(note: UserError) -> UserError:
     """A remark with the file's name alone: the folder is known to whoever just opened it."""
     path = note.params.get("path")
     return UserError(note.code, **{**note.params, "path": path.name}) if isinstance(path, Path) else note
+
+
+def _together(notes: list[UserError]) -> list[UserError]:
+    """The remarks, those on several sequences of other grids as one: room above the pictures is short."""
+    apart = [n for n in notes if n.code == OFF_GRID]
+    if len(apart) < 2:
+        return notes
+    names = [n.params["sequence"] for n in apart]
+    one = UserError("sequences_off_grid", sequences=names, masks_on=apart[0].params["masks_on"])
+    return [one, *(n for n in notes if n.code != OFF_GRID)]
 
 
 def _paths(files: CaseFiles) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Has a process of its own register two volumes, so that it can be ended at once and the window stays alive."""
+"""Has a process of its own register two volumes: it can be ended at once, and the window stays alive."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The last millimetre of a registration: mutual information on the voxels of the coarser image.
 
 A regular climb stops a millimetre or two early on thick slices, because the samples between two of them are
-blurred by interpolation and the metric jumps with them. Here the voxels of the coarser image are taken as they
-are, only the finer image, smoothed to about the same resolution, is interpolated, and each of its values
+blurred by interpolation and the metric jumps with them. Here the voxels of the coarser image are taken as
+they are, only the finer image, smoothed to about the same resolution, is interpolated, and each of its values
 counts for two neighbouring bins by its distance (partial volume of the histogram; Maes et al., IEEE TMI 16,
 1997). Powell's method needs no gradient of it.
 """

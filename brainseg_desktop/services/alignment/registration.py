@@ -105,7 +105,7 @@ def register(
 
 
 def _scaled(data: NDArray[Any], which: str) -> NDArray[np.float32]:
-    """Intensities as 0 to 1 between its 0.5th and 99.5th percentile: a bright vessel must not fill the histogram."""
+    """Intensities as 0 to 1 from the 0.5th to the 99.5th percentile: a vessel must not fill the histogram."""
     numbers = np.asarray(data, np.float32)
     finite = numbers[np.isfinite(numbers)]
     if finite.size == 0 or finite.min() == finite.max():

@@ -20,6 +20,7 @@ from brainseg_desktop.cli.programs import (
     bench_command,
     evaluate_command,
     measure_command,
+    register_command,
     selftest_command,
     train_command,
     worker_command,
@@ -76,6 +77,7 @@ for _command in (
     selftest_command,
     worker_command,
     measure_command,
+    register_command,
 ):
     commands.add_command(_command)
 

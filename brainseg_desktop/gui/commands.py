@@ -73,6 +73,7 @@ class Commands:
             "open": self.open_folder,
             "open_files": self._open_files,
             "load_mask": self._load_mask,
+            "align": self._window.aligning.show,
             "close_case": self._window.close_case,
             "next_case": lambda: self._open_neighbour(1),
             "previous_case": lambda: self._open_neighbour(-1),

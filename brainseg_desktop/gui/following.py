@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 # What cannot be done without a case.
 _NEED_CASE = (
-    "segment export case_report load_mask close_case compare crosshair window brush eraser ruler angle roi "
-    "diameters smart_brush polygon lasso spline scissors fill threshold scribble interpolate intensity_rule "
-    "delete_measurement fit auto_window maximise link view_window view_menu copy_picture save_picture "
-    "curtain blink both_masks difference label_centre next_labelled previous_labelled cine slice_up "
+    "segment export case_report load_mask align close_case compare crosshair window brush eraser ruler angle "
+    "roi diameters smart_brush polygon lasso spline scissors fill threshold scribble interpolate "
+    "intensity_rule delete_measurement fit auto_window maximise link view_window view_menu copy_picture "
+    "save_picture curtain blink both_masks difference label_centre next_labelled previous_labelled cine slice_up "
     "slice_down"
 )
 # What cannot be done without a network's uncertainty.

@@ -54,6 +54,7 @@ from brainseg_desktop.gui.panels.refine_panel import RefinePanel
 from brainseg_desktop.gui.panels.tools_panel import ToolsPanel
 from brainseg_desktop.gui.panels.window_panel import WindowPanel
 from brainseg_desktop.gui.tasks.agreement import Agreement
+from brainseg_desktop.gui.tasks.aligning import Aligning
 from brainseg_desktop.gui.tasks.case_report import CaseReporter
 from brainseg_desktop.gui.tasks.exporting import Exporter
 from brainseg_desktop.gui.tasks.kept_display import KeptDisplay
@@ -139,6 +140,8 @@ class MainWindow(QMainWindow):
         self.steps, self.audit = HistoryPanel(session), AuditPanel()
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.opener = Opener(self.desk)
+        self.opener.reference = settings.reference
+        self.aligning = Aligning(self.desk, settings.reference)
         self.exporter = Exporter(self.desk)
         self.exporter.cases = lambda: [Path(key) for key in self.cases.listed()]
         self.case_reporter = CaseReporter(self.desk)
@@ -251,6 +254,9 @@ class MainWindow(QMainWindow):
             lambda cases, where: self.cases.set_cases(cases, f"{len(cases)} cases in {where}")
         )
         self.opener.busy.connect(self._show_busy)
+        self.opener.align_wanted.connect(self.aligning.show)
+        self.aligning.placed.connect(self._sequence_placed)
+        self.aligning.reference_chosen.connect(self._reference_chosen)
         self.segmenting.running.connect(self._segmentation_runs)
         self.networks.chosen.connect(self._network_chosen)
         self.opener.began.connect(self.studying.abandon)
@@ -297,6 +303,14 @@ class MainWindow(QMainWindow):
         self.following.follow_case()
         self.following.follow_ratings()
         self.viewer.views[0].setFocus()
+
+    def _sequence_placed(self) -> None:
+        self._repaint_views()
+        self.kept.changed()
+
+    def _reference_chosen(self, name: str) -> None:
+        self.opener.reference = name
+        self.remember(reference=name)
 
     def _is_listed(self, key: str) -> bool:
         self.cases.mark(key)
@@ -401,6 +415,7 @@ class MainWindow(QMainWindow):
         self.refining.cancel_threshold()
         self.toolbox.finish()
         self.segmenting.drop()
+        self.aligning.drop()
         self.studying.current.leave()
 
     def _editable(self) -> Rating | None:

@@ -242,7 +242,11 @@ SENTENCES: dict[str, str] = {
     "peer_missing": "{name} is not installed here. Run make bench-{name}, or name its Python with --peer.",
     "sequence_off_grid": (
         "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs): it is shown at its own "
-        "place in mm, but not given to the network. Resample it to them if the network should use it."
+        "place in mm, but not given to the network. Case, Align sequences... brings it to them."
+    ),
+    "sequences_off_grid": (
+        "{sequences} lie on other grids than {masks_on}: they are shown at their own places in mm, but not "
+        "given to the network. Case, Align sequences... brings them together."
     ),
     "place_unknown": (
         "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs), and the headers do not "
@@ -251,8 +255,83 @@ SENTENCES: dict[str, str] = {
     ),
     "network_inputs_off_grid": (
         "The network needs {wanted}. This exam has {off_grid}, but on another grid than its masks, where the "
-        "network cannot use it. Resample it to the others, or choose another network."
+        "network cannot use it. Bring it to the others (Case, Align sequences..., or --align headers), or "
+        "choose another network."
     ),
+    # Bringing sequences together
+    "sequence_resampled": (
+        "{sequence} lies on another grid than {reference}: the network gets it resampled where its header "
+        "puts it. The file and its view stay as measured."
+    ),
+    "sequence_registered": (
+        "{sequence} was moved by {shift_mm} mm and turned by {angle_degrees} degrees to lie on {reference}. "
+        "The file stays as measured."
+    ),
+    "alignment_partial": (
+        "{sequence} covers only {percent} % of {reference}: outside of it the network sees background."
+    ),
+    "alignment_apart": (
+        "{sequence} shows hardly any of what {reference} shows, so the two cannot be brought together. Check "
+        "that both are of the same head and visit."
+    ),
+    "alignment_far": (
+        "{sequence} would be moved by {shift_mm} mm and turned by {angle_degrees} degrees: more than a head "
+        "moves between two sequences. The place of the header is kept; check that both are of the same head."
+    ),
+    "alignment_worse": (
+        "The registration found no better place for {sequence} than its header says. That place is kept."
+    ),
+    "alignment_constant": (
+        "A sequence has the same value in all voxels, or none that is a number, so it cannot be registered. "
+        "Check the file."
+    ),
+    "alignment_no_overlap": (
+        "The two sequences share no part of the head, so they cannot be registered. Check that both are of "
+        "the same head."
+    ),
+    "alignment_no_spacing": (
+        "The files state no voxel size, so sequences cannot be brought together in mm. Use files with a "
+        "voxel size."
+    ),
+    "alignment_died": (
+        "The registration's process ended unexpectedly. Nothing was changed. Try again; if it happens again, "
+        "close other programs to free memory."
+    ),
+    "alignment_hung": "The registration gave no sign of life and was stopped. Nothing was changed. Retry.",
+    # What the networks do not know
+    "outside_not_mr": ("{sequence} is {modality} and not MR, and the network knows MR only."),
+    "outside_few_slices": (
+        "The exam has {n} slices of {thickness_mm} mm; the network learnt from whole heads. Its mask may be "
+        "wrong; check every slice."
+    ),
+    "outside_small": (
+        "The images show {size_mm} mm at their widest, less than a head ({least_mm} mm). Its mask may be "
+        "wrong; check every slice."
+    ),
+    "outside_large": (
+        "What is bright measures {size_mm} mm, more than a head: check the voxel size in the files. The "
+        "network's mask may be wrong."
+    ),
+    "outside_voxels": (
+        "The voxels measure {spacing_mm} mm, far from what the network learnt from. Its mask may be wrong; "
+        "check every slice."
+    ),
+    "outside_inverted": (
+        "{sequence} is brighter around the head than in it, as if its greys were inverted. The network's "
+        "mask may mean nothing; check the file."
+    ),
+    "outside_no_head": (
+        "The network found no head in {sequence}: it is noise, nearly empty, or fills the whole image. Its "
+        "mask may mean nothing; check the file."
+    ),
+    "outside_greys": (
+        "{sequence} has only {n} different grey values, like a mask and not like an image. The network's "
+        "mask may mean nothing; check the file."
+    ),
+    "outside_few_sequences": (
+        "The network sees only {present}: with a single sequence its mask is less to be trusted."
+    ),
+    "outside_hopeless": "The network was not run, as its mask would mean nothing. {reason} Check the files.",
     "masks_too_few": "Agreement needs the masks of two readers or more; {n} was given. Name more files.",
     "consensus_too_few": "A consensus needs two masks or more; {n} was chosen. Tick more masks.",
     "consensus_schemes": (

@@ -53,7 +53,9 @@ class OpenedCase:
     problems: tuple[UserError, ...] = ()
 
 
-def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
+def open_case(
+    files: CaseFiles, *, scheme: LabelScheme | None = None, reference: Sequence | None = None
+) -> OpenedCase:
     """Read a case that belongs to no blinded study; see `read_case`.
 
     Raises
@@ -62,7 +64,7 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
         ``blinded_mask``, ``blinded_case`` (`services.studies.blinding`), and what `read_case` raises.
     """
     check_open(places_of(files))
-    return read_case(files, scheme=scheme)
+    return read_case(files, scheme=scheme, reference=reference)
 
 
 def places_of(files: CaseFiles) -> tuple[Path, ...]:
@@ -71,7 +73,9 @@ def places_of(files: CaseFiles) -> tuple[Path, ...]:
     return (*files.images.values(), *files.masks, *dicom.values())
 
 
-def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
+def read_case(
+    files: CaseFiles, *, scheme: LabelScheme | None = None, reference: Sequence | None = None
+) -> OpenedCase:
     """Read the images (and the masks beside them) of a case, all files at the same time.
 
     Parameters
@@ -79,6 +83,8 @@ def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     files : CaseFiles
     scheme : LabelScheme or None
         How masks are to be read; None: find out.
+    reference : Sequence or None
+        That masks shall be drawn on where no mask says so yet; None: see `reference_grid`.
 
     Raises
     ------
@@ -113,7 +119,7 @@ def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
             ]
             masks = [(path, pool.submit(nifti.read_mask, path, scheme, hints)) for path in files.masks]
             volumes = {s: read.result() for s, read in reads}
-    case = Case(files.name, reference_grid(volumes, _mask_grids(masks)), volumes)
+    case = Case(files.name, reference_grid(volumes, _mask_grids(masks), reference), volumes)
     notes += off_grid_notes(case)
     problems = []
     for _, read in masks:
@@ -126,7 +132,9 @@ def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     return OpenedCase(case, tuple(notes), tuple(problems))
 
 
-def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = ()) -> Grid:
+def reference_grid(
+    volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (), preferred: Sequence | None = None
+) -> Grid:
     """The grid that the masks of a case live on, where its sequences do not share one.
 
     Parameters
@@ -135,11 +143,14 @@ def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (
         At least one.
     masks : iterable of Grid
         Of the masks beside the images, the most important one first.
+    preferred : Sequence or None
+        The reader's choice.
 
     Returns
     -------
     Grid
-        That of the sequence which the first fitting mask was drawn on; else the one that most sequences
+        That of the sequence which the first fitting mask was drawn on; else that of `preferred`, if the
+        exam has it; else the one that most sequences
         share; of several equal ones that of FLAIR, T1CE, T2, T1, in this order.
     """
     grids = [volumes[s].grid for s in GRID_ORDER if s in volumes]
@@ -149,6 +160,8 @@ def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (
         for grid in grids:
             if grid.mismatch(mask) is None:
                 return grid
+    if preferred is not None and preferred in volumes:
+        return volumes[preferred].grid
     return max(grids, key=lambda grid: sum(grid.mismatch(other) is None for other in grids))
 
 

@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window_presets : windows that the reader has named
     layout_kind, contents : arrangement of the views, and (sequence, plane) of each view of each layout
     view_windows : views in windows of their own
+    reference : sequence that masks are drawn on where grids differ and no mask says, empty for the usual rule
     rater : name under which the reader's own masks are kept
     last_study, study_reader : folder of the study opened last, and as whom (key of the reader)
     """
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     brush: Brush = Brush()
     model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    reference: Literal["", "FLAIR", "T1CE"] = ""
     rater: str = "Reader"
     last_study: str = ""
     study_reader: str = ""

@@ -29,6 +29,7 @@ from brainseg_desktop.services.opening import OpenedCase, check_readable, open_c
 from brainseg_desktop.services.recovery import Recoverable, pending_for
 from brainseg_desktop.services.studies.blinding import check_open
 
+OFF_GRID = "sequence_off_grid"
 # A case that was read, and strokes on it that no export holds.
 Opened = tuple[OpenedCase, Recoverable | None]
 
@@ -48,6 +49,12 @@ class Opener(QObject):
     listed : list of (key, name) a folder held several cases.
     busy : text while reading, empty after.
     began : a case is being read.
+    align_wanted : sequences of the open case are to be brought together.
+
+    Attributes
+    ----------
+    reference : str
+        Sequence that masks are drawn on where grids differ and no mask says; empty for the usual rule.
     """
 
     replacing = Signal()
@@ -55,11 +62,13 @@ class Opener(QObject):
     listed = Signal(object, str)
     busy = Signal(str)
     began = Signal()
+    align_wanted = Signal()
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.window)
         self._desk = desk
         self._turn = 0
+        self.reference = ""
 
     def abandon(self) -> None:
         """Something else is opened: a case that is still being read is dropped when it comes."""
@@ -203,7 +212,7 @@ class Opener(QObject):
 
     def _open(self, files: CaseFiles) -> Opened:
         """Read a case and look for strokes on it that no export holds."""
-        opened = open_case(files)
+        opened = open_case(files, reference=Sequence(self.reference) if self.reference else None)
         return opened, pending_for(opened.case, self._desk.session.state_dir)
 
     def _take(self, result: Opened, key: str) -> None:
@@ -220,7 +229,11 @@ class Opener(QObject):
             except UserError as error:
                 desk.complain(error)
                 return
-        remarks = [words(_brief(note)) for note in opened.notes]
+        placed = {s.value for s in opened.case.placements}
+        notes = [n for n in opened.notes if not (n.code == OFF_GRID and n.params.get("sequence") in placed)]
+        remarks = [words(_brief(note)) for note in _together(notes)]
+        if placed:
+            remarks.append(f"Brought together as you left it: {', '.join(sorted(placed))}.")
         if found is not None:
             remarks.insert(0, f"Your {found.strokes} strokes that were not exported are back, with undo.")
         missing = ", ".join(s.value for s in opened.case.missing)
@@ -230,6 +243,10 @@ class Opener(QObject):
         others = [p for p in opened.problems if p.code != "scheme_ambiguous"]
         if others:
             desk.complain(others[0])
+        elif any(note.code == OFF_GRID for note in notes):
+            desk.messages.show_message(
+                " ".join(remarks), error=False, action="Align sequences...", call=self.align_wanted.emit
+            )
         elif remarks:
             desk.say(" ".join(remarks))
         for problem in ambiguous:
@@ -284,6 +301,16 @@ def _brief(note: UserError) -> UserError:
     """A remark with the file's name alone: the folder is known to whoever just opened it."""
     path = note.params.get("path")
     return UserError(note.code, **{**note.params, "path": path.name}) if isinstance(path, Path) else note
+
+
+def _together(notes: list[UserError]) -> list[UserError]:
+    """The remarks, those on several sequences of other grids as one: room above the pictures is short."""
+    apart = [n for n in notes if n.code == OFF_GRID]
+    if len(apart) < 2:
+        return notes
+    names = [n.params["sequence"] for n in apart]
+    one = UserError("sequences_off_grid", sequences=names, masks_on=apart[0].params["masks_on"])
+    return [one, *(n for n in notes if n.code != OFF_GRID)]
 
 
 def _paths(files: CaseFiles) -> list[Path]:

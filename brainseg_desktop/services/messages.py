@@ -30,7 +30,7 @@ SENTENCES: dict[str, str] = {
     # Cases
     "case_empty": "{name} has no images. Choose a folder with T1, T1CE, T2 or FLAIR images.",
     "case_not_found": (
-        "{path} holds no case. Choose a folder with T1, T1CE, T2 or FLAIR images, or one with LGG slices."
+        "{path} holds no case. Choose a folder with T1, T1CE, T2 or FLAIR images, DICOM, or LGG slices."
     ),
     "folder_of_cases": "{path} holds {count} cases ({cases}). Choose one of them.",
     "sequence_claimed_twice": "{names} all seem to be {sequence}. Say which one is.",

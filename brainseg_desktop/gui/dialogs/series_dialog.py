@@ -223,8 +223,8 @@ def reason_text(series: DicomSeries, hint: Suggestion) -> str:
 def _introduction(exam: Exam) -> str:
     usable = sum(series.is_offered for series in exam.series)
     return (
-        f"{exam.name}: {len(exam.series)} series, {usable} of them can be used. What each is was suggested "
-        "from its headers; Enter opens it so."
+        f"{exam.name}: {len(exam.series)} series, {usable} of them can be used. What each seems to be is "
+        "filled in; Enter opens the exam so."
     )
 
 
@@ -257,7 +257,9 @@ def _pixmap(found: Preview, side: int, ratio: float, is_offered: bool) -> QPixma
     font = QFont(painter.font())
     font.setPixelSize(max(9, side // 8))
     painter.setFont(font)
-    painter.setPen(QColor(230, 230, 230))
-    painter.drawText(QRectF(3, 0, side, side), Qt.AlignmentFlag.AlignVCenter, found.left)
+    # Black behind the letter: it lies on the picture where that is wide.
+    for shift, grey in ((1, 0), (-1, 0), (0, 235)):
+        painter.setPen(QColor(grey, grey, grey))
+        painter.drawText(QRectF(4 + shift, shift, side, side), Qt.AlignmentFlag.AlignVCenter, found.left)
     painter.end()
     return pixmap

@@ -142,7 +142,7 @@ class EmptyView(QWidget):
             (
                 (
                     "Open a case",
-                    "Drop a folder here (BraTS names, or .tif slices), or image files. Or choose one:",
+                    "Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose one:",
                 ),
                 (
                     "Segment",

@@ -14,6 +14,7 @@ from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog, ask
+from brainseg_desktop.io.dicom.files import is_dicom
 from brainseg_desktop.io.layouts import (
     CaseFiles,
     CaseKind,
@@ -137,6 +138,10 @@ class Opener(QObject):
             # One of several exams in a folder, known by a file of it.
             folder, file = paths
             self._open_found(folder.name, case_key(paths), lambda: find_exam(folder, file), list)
+            return
+        if paths and is_dicom(paths[0]):
+            # Slices mean their exam, however many of them were picked.
+            self.open_path(paths[0])
             return
         try:
             files = assign(paths)

@@ -97,6 +97,19 @@ _Found = list[tuple[int, NDArray[Any], int, bool]]
 
 
 def _read_file(path: Path, wanted: list[tuple[int, Slice]]) -> tuple[bytes, _Found]:
+    """The bytes of a file and the slices wanted of it."""
+    try:
+        return _slices_of(path, wanted)
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError("dicom_too_large", path=path) from error
+    except Exception as error:
+        # pydicom and the decoders raise nearly anything at damaged bytes, and their words are of no use.
+        raise UserError("dicom_damaged", path=path) from error
+
+
+def _slices_of(path: Path, wanted: list[tuple[int, Slice]]) -> tuple[bytes, _Found]:
     content = read_content(path)
     data = parse(content, path)
     _check(data, path, wanted[0][1])
@@ -153,15 +166,9 @@ def _decoded(data: Any, path: Path, frames: list[int]) -> Iterator[NDArray[Any]]
     if not getattr(data.file_meta, "TransferSyntaxUID", None):
         data.file_meta.TransferSyntaxUID = UID(syntax)
     for frame in frames:
-        try:
-            values, _ = decoder.as_array(
-                data, index=max(0, frame - 1), raw=True, decoding_plugin=_PLUGINS.get(syntax, "")
-            )
-        except MemoryError as error:
-            raise UserError("dicom_too_large", path=path) from error
-        except Exception as error:
-            # Decoders raise nearly anything at damaged bytes, and their words are of no use.
-            raise UserError("dicom_damaged", path=path) from error
+        values, _ = decoder.as_array(
+            data, index=max(0, frame - 1), raw=True, decoding_plugin=_PLUGINS.get(syntax, "")
+        )
         yield np.asarray(values).astype(values.dtype.newbyteorder("="), copy=False)
 
 
@@ -261,16 +268,12 @@ def _turned_round(data: Any, stored: NDArray[Any]) -> NDArray[Any]:
 def _rescale(data: Any, frame: int) -> tuple[float, float]:
     """Slope and intercept of a frame, or of the file."""
     places: list[Any] = []
-    try:
-        if frame:
-            groups = data.get("PerFrameFunctionalGroupsSequence") or ()
-            places += [groups[frame - 1]] if len(groups) >= frame else []
-            places += list(data.get("SharedFunctionalGroupsSequence") or ())[:1]
-        places = [p.get("PixelValueTransformationSequence") for p in places]
-        places = [p[0] for p in places if p]
-    except Exception:
-        # A damaged group has no say.
-        places = []
+    if frame:
+        groups = data.get("PerFrameFunctionalGroupsSequence") or ()
+        places += [groups[frame - 1]] if len(groups) >= frame else []
+        places += list(data.get("SharedFunctionalGroupsSequence") or ())[:1]
+    places = [p.get("PixelValueTransformationSequence") for p in places]
+    places = [p[0] for p in places if p]
     for place in (*places, data):
         slope, intercept = number(place, "RescaleSlope"), number(place, "RescaleIntercept")
         if slope:

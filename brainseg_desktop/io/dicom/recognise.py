@@ -227,7 +227,12 @@ def _tell_contrast(
     bright, other = (second, first) if gain >= ENHANCED else (first, second)
     why = UserError("sequence_enhances", other=series[other].name)
     result[bright] = Suggestion(Sequence.T1CE, why, is_clear=False)
-    result[other] = replace(result[other], is_clear=True)
+    result[other] = _surer(result[other])
+
+
+def _surer(plain: Suggestion) -> Suggestion:
+    """A T1 of an exam in which another one has the contrast agent; not if its values alone made it a T1."""
+    return plain if plain.why.code == "sequence_against_t2" else replace(plain, is_clear=True)
 
 
 def _each_once(series: list[DicomSeries], found: list[Suggestion]) -> tuple[Suggestion, ...]:
@@ -248,8 +253,7 @@ def _each_once(series: list[DicomSeries], found: list[Suggestion]) -> tuple[Sugg
     if any(s.sequence is Sequence.T1CE for s in result):
         # The other T1 of an exam with contrast agent is the plain one.
         result = [
-            replace(s, is_clear=True) if s.sequence is Sequence.T1 and i not in contested else s
-            for i, s in enumerate(result)
+            _surer(s) if s.sequence is Sequence.T1 and i not in contested else s for i, s in enumerate(result)
         ]
     return tuple(result)
 

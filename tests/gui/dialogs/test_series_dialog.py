@@ -163,6 +163,13 @@ def test_several_exams_are_listed_and_open_again(qtbot: QtBot, window: MainWindo
     dialog.reject()
 
 
+def test_slices_that_are_dropped_mean_their_exam(qtbot: QtBot, window: MainWindow, exam: Path) -> None:
+    window.open_dropped(sorted(exam.iterdir())[2:5])
+    dialog = shown(qtbot, window)
+    assert [one.number for one, _ in dialog._rows] == [2, 3, 4, 9]
+    dialog.reject()
+
+
 def test_a_blinded_exam_shows_no_picture(
     qtbot: QtBot, window: MainWindow, exam: Path, tmp_path: Path
 ) -> None:

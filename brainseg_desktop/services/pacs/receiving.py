@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.services.pacs.associating import send_at_once
 from brainseg_desktop.services.pacs.instances import InstanceFolder
 from brainseg_desktop.services.pacs.quiet import quiet
 from brainseg_desktop.services.pacs.reaching import PATIENCE, Patience
@@ -85,6 +86,7 @@ class Receiver:
                     (evt.EVT_C_STORE, store_into(self.store)),
                     (evt.EVT_PDU_RECV, guard.pdu),
                     (evt.EVT_DIMSE_RECV, guard.message),
+                    (evt.EVT_CONN_OPEN, send_at_once),
                     (evt.EVT_CONN_OPEN, lambda event: self._threads.add(event.assoc)),
                 ],
             )

@@ -200,7 +200,7 @@ class LoginDialog(_Asking):
         self.column.addWidget(self.keep)
         if keyring is None:
             self.column.addWidget(
-                faint("This computer has no keyring, so it cannot be kept: it is asked for each time.")
+                faint("This computer has no keyring: it is forgotten when the PACS window is closed.")
             )
         self._finish()
 

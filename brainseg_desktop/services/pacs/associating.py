@@ -54,7 +54,7 @@ def associated(
         When cancelled, whatever was going on.
     """
     quiet()
-    from pynetdicom import AE, _config
+    from pynetdicom import AE, _config, evt
 
     _config.LOG_HANDLER_LEVEL = "none"
     opened: list[Any] = []
@@ -80,7 +80,7 @@ def associated(
             contexts=list(contexts),
             ae_title=node.ae_title,
             ext_neg=list(roles),
-            evt_handlers=list(handlers),
+            evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once), *handlers],
             tls_args=tls,
         )
         try:
@@ -93,6 +93,14 @@ def associated(
                 association.release()
         finally:
             _let_go(association)
+
+
+def send_at_once(event: Any) -> None:
+    """When a connection opens: nothing waits for more to come, which would cost some 40 ms an image."""
+    raw = event.assoc.dul.socket.socket
+    if raw is not None:
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _not_accepted(node: PacsNode, association: Any, cancelled: Cancelled, patience: Patience) -> UserError:

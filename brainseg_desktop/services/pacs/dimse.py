@@ -12,7 +12,7 @@ from brainseg_desktop.services.pacs.instances import InstanceFolder
 from brainseg_desktop.services.pacs.nodes import PacsNode
 from brainseg_desktop.services.pacs.quiet import quiet
 from brainseg_desktop.services.pacs.reaching import Patience, Stopped
-from brainseg_desktop.services.pacs.receiving import Receiver, store_into
+from brainseg_desktop.services.pacs.receiving import Receiver, taking
 from brainseg_desktop.services.pacs.records import (
     SERIES_KEYS,
     STUDY_KEYS,
@@ -165,7 +165,7 @@ def retrieve_by_get(
     """C-GET on one connection; how many instances the archive could not send."""
     quiet()
     import pynetdicom.sop_class as classes
-    from pynetdicom import build_context, build_role, evt
+    from pynetdicom import build_context, build_role
 
     keys = _retrieve_keys(study_uid, series_uid)
     contexts, roles = [build_context(GET)], []
@@ -176,8 +176,7 @@ def retrieve_by_get(
             # One each: of several in one context the archive would choose a single one for all its images.
             contexts += [build_context(uid, syntax) for syntax in _PACKED]
         roles.append(build_role(uid, scp_role=True))
-    handlers = [(evt.EVT_C_STORE, store_into(store))]
-    with associated(node, contexts, cancelled, patience, handlers=handlers, roles=roles) as association:
+    with associated(node, contexts, cancelled, patience, handlers=taking(store), roles=roles) as association:
         answers = association.send_c_get(_identifier(*keys), GET)
         return _follow(node, answers, store, tell, cancelled)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.services.pacs.associating import send_at_once
 from brainseg_desktop.services.pacs.instances import InstanceFolder
 from brainseg_desktop.services.pacs.quiet import quiet
 from brainseg_desktop.services.pacs.reaching import PATIENCE, Patience
@@ -75,16 +76,14 @@ class Receiver:
         plain, packed = transfer_syntaxes()
         for context in AllStoragePresentationContexts:
             entity.add_supported_context(str(context.abstract_syntax), [*plain, *packed])
-        guard = _SizeGuard(self.store)
         before = set(threading.enumerate())
         try:
             entity.start_server(
                 self._where,
                 block=False,
                 evt_handlers=[
-                    (evt.EVT_C_STORE, store_into(self.store)),
-                    (evt.EVT_PDU_RECV, guard.pdu),
-                    (evt.EVT_DIMSE_RECV, guard.message),
+                    *taking(self.store),
+                    (evt.EVT_CONN_OPEN, send_at_once),
                     (evt.EVT_CONN_OPEN, lambda event: self._threads.add(event.assoc)),
                 ],
             )
@@ -127,6 +126,19 @@ class Receiver:
         self.stop()
 
 
+def taking(store: InstanceFolder) -> list[tuple[Any, Callable[[Any], Any]]]:
+    """What pynetdicom is to call so that a C-STORE to us ends up in a folder, within bounds."""
+    from pynetdicom import evt
+
+    guard = _SizeGuard(store)
+    return [
+        (evt.EVT_C_STORE, store_into(store)),
+        (evt.EVT_PDU_RECV, guard.pdu),
+        (evt.EVT_DIMSE_RECV, guard.message),
+        (evt.EVT_CONN_CLOSE, guard.message),
+    ]
+
+
 def store_into(store: InstanceFolder) -> Callable[[Any], int]:
     """What pynetdicom calls for each C-STORE: takes the instance, returns the status."""
 
@@ -147,23 +159,33 @@ def store_into(store: InstanceFolder) -> Callable[[Any], int]:
 
 
 class _SizeGuard:
-    """Hangs up on a sender whose instance grows beyond what is taken, before it fills the memory."""
+    """Hangs up on a sender whose instance grows beyond what is taken, before it fills the memory.
+
+    The bound is for all senders together: several large instances at once fill the memory just as well.
+    """
 
     def __init__(self, store: InstanceFolder) -> None:
         self._store = store
         self._bytes: dict[int, int] = {}
+        self._lock = threading.Lock()
 
     def pdu(self, event: Any) -> None:
         """A piece came."""
         items = getattr(event.pdu, "presentation_data_value_items", None)
         if items is None:
             return
+        size = sum(len(item.presentation_data_value or b"") for item in items)
         key = id(event.assoc)
-        self._bytes[key] = self._bytes.get(key, 0) + sum(len(i.presentation_data_value or b"") for i in items)
-        if self._bytes[key] > self._store.max_instance_bytes:
-            self._store.refuse(UserError("pacs_too_large", size_mb=self._bytes.pop(key) / 1e6))
-            event.assoc.abort(block=False)
+        with self._lock:
+            self._bytes[key] = self._bytes.get(key, 0) + size
+            total = sum(self._bytes.values())
+            if total <= self._store.max_instance_bytes:
+                return
+            del self._bytes[key]
+        self._store.refuse(UserError("pacs_too_large", size_mb=total / 1e6))
+        event.assoc.abort(block=False)
 
     def message(self, event: Any) -> None:
-        """A message is complete."""
-        self._bytes.pop(id(event.assoc), None)
+        """A message is complete, or its connection is gone."""
+        with self._lock:
+            self._bytes.pop(id(event.assoc), None)

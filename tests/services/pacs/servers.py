@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,7 +85,9 @@ def listener(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 @contextmanager
-def web_server(reply: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[PacsNode]:
+def web_server(
+    reply: Callable[[BaseHTTPRequestHandler], None], tls: ssl.SSLContext | None = None
+) -> Iterator[PacsNode]:
     """A web server that answers each GET and POST with `reply`."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,9 +101,12 @@ def web_server(reply: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[Pacs
 
     server = ThreadingHTTPServer((HERE, 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    url = f"http://{HERE}:{server.server_address[1]}/dicom-web"
+    url = f"{'http' if tls is None else 'https'}://{HERE}:{server.server_address[1]}/dicom-web"
     try:
         yield PacsNode(title="Web", kind="web", url=url)
     finally:

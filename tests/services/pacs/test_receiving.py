@@ -11,20 +11,21 @@ from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import AE
+from pynetdicom import AE, evt
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.services.pacs.client import make_receiver, receive, send
 from brainseg_desktop.services.pacs.instances import InstanceFolder, Outcome, identity_of
 from brainseg_desktop.services.pacs.nodes import InboxSettings, inbox_folder
 from brainseg_desktop.services.pacs.reaching import Patience
-from brainseg_desktop.services.pacs.receiving import Receiver
+from brainseg_desktop.services.pacs.receiving import Receiver, taking
 
 from .exams import MR, mr_slice, write_series
 from .orthanc import HERE, Orthanc
@@ -187,6 +188,30 @@ def test_too_large_an_instance_is_cut_off_before_it_is_whole(tmp_path: Path) -> 
     assert store.problem is not None
     assert store.problem.code == "pacs_too_large"
     assert len(files_in(tmp_path / "in")) == 1
+
+
+def test_large_instances_of_several_senders_count_together(tmp_path: Path) -> None:
+    store = InstanceFolder(tmp_path / "in", max_instance_bytes=1000)
+    guard = dict(taking(store))
+    pieces, hung_up = namedtuple("pieces", "presentation_data_value"), []
+
+    class Sender:
+        def abort(self, block: bool) -> None:
+            hung_up.append(self)
+
+    def event(sender: Sender, size: int) -> Any:
+        pdu = SimpleNamespace(presentation_data_value_items=[pieces(bytes(size))])
+        return SimpleNamespace(assoc=sender, pdu=pdu)
+
+    first, second = Sender(), Sender()
+    guard[evt.EVT_PDU_RECV](event(first, 600))
+    guard[evt.EVT_PDU_RECV](event(second, 600))
+    assert hung_up == [second]
+    # What is complete, or gone, no longer counts.
+    guard[evt.EVT_CONN_CLOSE](event(first, 0))
+    guard[evt.EVT_PDU_RECV](event(second, 900))
+    assert hung_up == [second]
+    assert store.refused == 1
 
 
 def test_no_more_than_the_whole_is_taken(tmp_path: Path) -> None:

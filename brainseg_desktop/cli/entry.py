@@ -15,10 +15,12 @@ from brainseg_desktop import __version__
 from brainseg_desktop.cli.cases import check_command, models_command, open_command, segment_command
 from brainseg_desktop.cli.data import data_command
 from brainseg_desktop.cli.masks import compare_command, export_command
+from brainseg_desktop.cli.pacs import pacs_command
 from brainseg_desktop.cli.programs import (
     bench_command,
     evaluate_command,
     measure_command,
+    register_command,
     selftest_command,
     train_command,
     worker_command,
@@ -64,6 +66,7 @@ for _command in (
     compare_command,
     agreement_command,
     study_command,
+    pacs_command,
     audit_command,
     export_command,
     check_command,
@@ -74,6 +77,7 @@ for _command in (
     selftest_command,
     worker_command,
     measure_command,
+    register_command,
 ):
     commands.add_command(_command)
 

@@ -180,6 +180,14 @@ def measure_command() -> int:
     return main()
 
 
+@click.command("register", hidden=True)
+def register_command() -> int:
+    """Register two volumes for another process (started by the program itself, where it is frozen)."""
+    from brainseg_desktop.services.alignment.worker import main
+
+    return main()
+
+
 @click.command("worker")
 def worker_command() -> int:
     """Serve a window: requests and replies as JSON lines (started by the program itself)."""

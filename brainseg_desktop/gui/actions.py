@@ -43,6 +43,13 @@ ACTIONS = (
     ),
     ActionSpec("load_mask", "Load mask...", "Case", (), "Add a mask file to the open case as a rating"),
     ActionSpec(
+        "align",
+        "Align sequences...",
+        "Case",
+        (),
+        "Bring sequences on other grids, or moved ones, to the one that the masks are drawn on",
+    ),
+    ActionSpec(
         "close_case", "Close case", "Case", ("Ctrl+W",), "Close the case; unsaved strokes stay in the journal"
     ),
     ActionSpec("next_case", "Next case", "Case", ("Ctrl+Alt+N",), "Open the next case of the list"),
@@ -77,6 +84,7 @@ ACTIONS = (
         ("Ctrl+Shift+R",),
         "Write a report of the mask: pictures, volumes, measures, changes, origin; PDF or HTML",
     ),
+    ActionSpec("pacs", "PACS...", "Case", (), "Find exams in an archive, retrieve them, send results to it"),
     ActionSpec("quit", "Quit", "Case", ("Ctrl+Q",), "Close the program"),
     ActionSpec("undo", "Undo", "Editing", ("Ctrl+Z",), "Take back the last step"),
     ActionSpec(

@@ -30,7 +30,8 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
     for title, names in (
         (
             "&Case",
-            "open open_files load_mask - next_case previous_case - export case_report - close_case quit",
+            "open open_files load_mask align - next_case previous_case - export case_report - pacs - "
+            "close_case quit",
         ),
         (
             "&Edit",

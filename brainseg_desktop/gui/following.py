@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 # What cannot be done without a case.
 _NEED_CASE = (
-    "segment export case_report load_mask close_case compare crosshair window brush eraser ruler angle roi "
-    "diameters smart_brush polygon lasso spline scissors fill threshold scribble interpolate intensity_rule "
-    "delete_measurement fit auto_window maximise link view_window view_menu copy_picture save_picture "
-    "curtain blink both_masks difference label_centre next_labelled previous_labelled cine slice_up "
-    "slice_down"
+    "segment export case_report load_mask align close_case compare crosshair window brush eraser ruler angle "
+    "roi diameters smart_brush polygon lasso spline scissors fill threshold scribble interpolate "
+    "intensity_rule delete_measurement fit auto_window maximise link view_window view_menu copy_picture "
+    "save_picture curtain blink both_masks difference label_centre next_labelled previous_labelled cine "
+    "slice_up slice_down"
 )
 # What cannot be done without a network's uncertainty.
 _NEED_DOUBT = ("uncertainty", "next_doubt", "previous_doubt", "accept_doubt", "edit_doubt", "clear_doubt")
@@ -80,10 +80,12 @@ class Following(QObject):
         if reading:
             # A reading's mask comes from the reader; the network's belongs to the study, not to a reading.
             actions["segment"].setEnabled(False)
-        blinded = studying.is_blinded_reading
+        blinded = studying.current.is_blinded
         if blinded:
             for name in HIDDEN_WHILE_BLINDED:
                 actions[name].setEnabled(False)
+            window.archiving.follow()
+        actions["pacs"].setEnabled(not blinded)
         if blinded is window.agreement.is_available:
             # Emits no change of its own once it is so.
             window.agreement.set_available(not blinded, "Hidden until the reading is unblinded.")
@@ -103,7 +105,9 @@ class Following(QObject):
             return
         shown = case.ratings.index(session.shown) if session.shown in case.ratings else -1
         window.masks.set_masks(
-            [r.rater for r in case.ratings], [session.is_own(r) for r in case.ratings], shown
+            [r.rater for r in case.ratings],
+            [session.is_own(r) and not session.terms.read_only for r in case.ratings],
+            shown,
         )
         scheme = session.shown.scheme if session.shown is not None else None
         if scheme is not None and state.tissue not in scheme.tissues:

@@ -37,6 +37,7 @@ from brainseg_desktop.gui.following import Following
 from brainseg_desktop.gui.garbage import Garbage
 from brainseg_desktop.gui.measuring.measurements_panel import MeasurementsPanel
 from brainseg_desktop.gui.measuring.measuring import Measuring
+from brainseg_desktop.gui.pacs.archiving import Archiving
 from brainseg_desktop.gui.panels.audit_panel import AuditPanel
 from brainseg_desktop.gui.panels.cases_panel import CasesPanel
 from brainseg_desktop.gui.panels.compare_panel import ComparePanel
@@ -53,6 +54,7 @@ from brainseg_desktop.gui.panels.refine_panel import RefinePanel
 from brainseg_desktop.gui.panels.tools_panel import ToolsPanel
 from brainseg_desktop.gui.panels.window_panel import WindowPanel
 from brainseg_desktop.gui.tasks.agreement import Agreement
+from brainseg_desktop.gui.tasks.aligning import Aligning
 from brainseg_desktop.gui.tasks.case_report import CaseReporter
 from brainseg_desktop.gui.tasks.exporting import Exporter
 from brainseg_desktop.gui.tasks.kept_display import KeptDisplay
@@ -138,11 +140,14 @@ class MainWindow(QMainWindow):
         self.steps, self.audit = HistoryPanel(session), AuditPanel()
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.opener = Opener(self.desk)
+        self.opener.reference = settings.reference
+        self.aligning = Aligning(self.desk, settings.reference)
         self.exporter = Exporter(self.desk)
         self.exporter.cases = lambda: [Path(key) for key in self.cases.listed()]
         self.case_reporter = CaseReporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.studying = Studying(self.desk, self, settings.device)
+        self.archiving = Archiving(self.desk, self.open_path)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
         self.agreement.set_actions(self.actions_by_name)
@@ -195,7 +200,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.messages)
-        column.addWidget(self.studying.bar)
+        column.addWidget(self.studying.current.bar)
         column.addWidget(self.viewer, 1)
         column.addWidget(self.empty, 1)
         self.setCentralWidget(middle)
@@ -226,6 +231,7 @@ class MainWindow(QMainWindow):
         self._where = QLabel()
         self._saved = QLabel()
         self.statusBar().addWidget(self._where, 1)
+        self.statusBar().addPermanentWidget(self.archiving.inbox_label)
         self.statusBar().addPermanentWidget(self.job_bar)
         self.statusBar().addPermanentWidget(self._saved)
 
@@ -248,6 +254,9 @@ class MainWindow(QMainWindow):
             lambda cases, where: self.cases.set_cases(cases, f"{len(cases)} cases in {where}")
         )
         self.opener.busy.connect(self._show_busy)
+        self.opener.align_wanted.connect(self.aligning.show)
+        self.aligning.placed.connect(self._sequence_placed)
+        self.aligning.reference_chosen.connect(self._reference_chosen)
         self.segmenting.running.connect(self._segmentation_runs)
         self.networks.chosen.connect(self._network_chosen)
         self.opener.began.connect(self.studying.abandon)
@@ -294,6 +303,14 @@ class MainWindow(QMainWindow):
         self.following.follow_case()
         self.following.follow_ratings()
         self.viewer.views[0].setFocus()
+
+    def _sequence_placed(self) -> None:
+        self._repaint_views()
+        self.kept.changed()
+
+    def _reference_chosen(self, name: str) -> None:
+        self.opener.reference = name
+        self.remember(reference=name)
 
     def _is_listed(self, key: str) -> bool:
         self.cases.mark(key)
@@ -398,7 +415,8 @@ class MainWindow(QMainWindow):
         self.refining.cancel_threshold()
         self.toolbox.finish()
         self.segmenting.drop()
-        self.studying.leave()
+        self.aligning.drop()
+        self.studying.current.leave()
 
     def _editable(self) -> Rating | None:
         """The mask the brush may change; if the one shown may not be, say what to do."""
@@ -479,6 +497,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.toolbox.finish()
         self.studying.close()
+        self.archiving.close()
         self._end_work_on_case()
         for dialog in self.findChildren(QDialog):
             dialog.close()

@@ -29,7 +29,7 @@ from brainseg_desktop import __version__
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.layouts import find_case
 from brainseg_desktop.io.resources import resources_dir
-from brainseg_desktop.services.bench_study import measure_made_study, measure_staple
+from brainseg_desktop.services.bench_study import measure_made_study, measure_staple, measure_worklist
 from brainseg_desktop.services.compare import compare_both_ways
 from brainseg_desktop.services.opening import load_mask
 from brainseg_desktop.services.paths import HOME_VARIABLE
@@ -106,6 +106,7 @@ OTHER_BUDGETS = (
     Budget("staple_ms", "STAPLE of five readers, one region", "ms", 500.0),
 )
 STUDY_BUDGETS = (
+    Budget("worklist_ms", "worklist of 1,000 cases, folder to list", "ms", 1000.0),
     Budget("study_s", "study of 20 cases by 5 readers, two processes", "s", 180.0),
     Budget("study_memory_mb", "memory of all its processes", "MB", 1500.0),
     Budget("study_again_s", "the same again, from what was kept", "s", 10.0),
@@ -239,6 +240,8 @@ def run_study_bench(case: Path | None, tell: Tell) -> BenchReport:
     problems = _warn_of_load()
     with _case_or_made(case, tell) as folder, tempfile.TemporaryDirectory(prefix="brainseg-bench-") as place:
         samples.update(_measure_scores(folder, tell))
+        tell("Listing a study of 1,000 cases")
+        samples["worklist_ms"] = measure_worklist(Path(place) / "worklist")
         masks = find_case(folder).masks
         if masks:
             samples.update(measure_made_study(load_mask(masks[0]), Path(place), tell))

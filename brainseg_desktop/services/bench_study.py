@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -18,10 +19,14 @@ from brainseg_desktop.core.case import RaterKind
 from brainseg_desktop.core.consensus import staple
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import ET, TC, WT, Tissue
+from brainseg_desktop.core.study import Reader, StudyCase, StudyDesign
 from brainseg_desktop.io import nifti
 from brainseg_desktop.io.nifti import MaskFile
+from brainseg_desktop.io.schemes import PROGRAM
+from brainseg_desktop.io.study import RATINGS, ReadingRecord, sealed, write_design
 from brainseg_desktop.services.studies.measuring import measure_study
 from brainseg_desktop.services.studies.results import Material, Rater, RatingFile
+from brainseg_desktop.services.studies.study import Study
 
 CASES, READERS, WORKERS = 20, 5, 2
 # How far readers stray from the mask, in voxels, and how many bumps a side of its box has.
@@ -56,6 +61,35 @@ def measure_staple(mask: MaskFile, samples: int = 9) -> list[float]:
         started = time.perf_counter()
         staple(drawn)
         times.append(1000 * (time.perf_counter() - started))
+    return times
+
+
+def measure_worklist(folder: Path, cases: int = 1000, samples: int = 7) -> list[float]:
+    """Milliseconds from a study's folder to its worklist, every reading begun, flagged and remarked on."""
+    design = StudyDesign(
+        "Bench",
+        "brats2021",
+        (Reader("Reader", "reader"),),
+        tuple(StudyCase(f"case{n:04d}", f"cases/case{n:04d}") for n in range(cases)),
+    )
+    write_design(folder, design)
+    place = folder / RATINGS / "reader"
+    place.mkdir(exist_ok=True)
+    for reading in design.readings("reader"):
+        record = ReadingRecord(
+            study="", reader="reader", case=reading.case, active_s=300.0, flags=("unsure",), remark="Edge?"
+        )
+        content = msgspec.json.encode(sealed({"program": PROGRAM, "case": reading.case}, record))
+        (place / f"{reading.stem}.json").write_bytes(content)
+    times = []
+    for _ in range(samples):
+        started = time.perf_counter()
+        study = Study.open(folder, "reader")
+        lines = study.worklist("reader")
+        times.append(1000 * (time.perf_counter() - started))
+        study.close()
+        if len(lines) != cases or any(line.status != "started" for line in lines):
+            raise ValueError("the worklist is not that of the study")
     return times
 
 

@@ -18,6 +18,8 @@ from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.placing import joint_grid, offset_on, placed
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 from brainseg_desktop.io import nifti, tiff
+from brainseg_desktop.io.dicom.header import DicomHeader
+from brainseg_desktop.io.dicom.read import read_series
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind
 from brainseg_desktop.io.mask_files import read_any_mask
 from brainseg_desktop.io.names import read_name
@@ -51,7 +53,9 @@ class OpenedCase:
     problems: tuple[UserError, ...] = ()
 
 
-def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
+def open_case(
+    files: CaseFiles, *, scheme: LabelScheme | None = None, reference: Sequence | None = None
+) -> OpenedCase:
     """Read a case that belongs to no blinded study; see `read_case`.
 
     Raises
@@ -59,11 +63,19 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     UserError
         ``blinded_mask``, ``blinded_case`` (`services.studies.blinding`), and what `read_case` raises.
     """
-    check_open((*files.images.values(), *files.masks))
-    return read_case(files, scheme=scheme)
+    check_open(places_of(files))
+    return read_case(files, scheme=scheme, reference=reference)
 
 
-def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
+def places_of(files: CaseFiles) -> tuple[Path, ...]:
+    """The files that a blinded study may forbid; of a DICOM series one for each of its folders."""
+    dicom = {file.parent: file for one in files.series.values() for file in one.files}
+    return (*files.images.values(), *files.masks, *dicom.values())
+
+
+def read_case(
+    files: CaseFiles, *, scheme: LabelScheme | None = None, reference: Sequence | None = None
+) -> OpenedCase:
     """Read the images (and the masks beside them) of a case, all files at the same time.
 
     Parameters
@@ -71,17 +83,22 @@ def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     files : CaseFiles
     scheme : LabelScheme or None
         How masks are to be read; None: find out.
+    reference : Sequence or None
+        That masks shall be drawn on where no mask says so yet; None: see `reference_grid`.
 
     Raises
     ------
     UserError
-        ``case_empty``, ``sequences_unassigned`` (only files whose names tell nothing), ``grid_mismatch`` and
+        ``case_empty``, ``sequences_unassigned`` (only files whose names tell nothing), ``series_unassigned``
+        (a DICOM exam of which no series tells its sequence), ``grid_mismatch`` and
         ``place_unknown`` (a sequence on another grid that cannot be put in relation to the others), or what
         reading an image raises. A bad mask is no reason to fail: it goes to `OpenedCase.problems`.
     """
     if not files.images:
         if files.unassigned:
             raise UserError("sequences_unassigned", name=files.name, names=[p.name for p in files.unassigned])
+        if files.exam is not None:
+            raise UserError("series_unassigned", name=files.name, count=len(files.exam.series))
         raise UserError("case_empty", name=files.name)
     notes = list(files.notes)
     hints = tuple(p.name for p in files.images.values())
@@ -94,13 +111,15 @@ def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
             volumes = {s: v for s, v in stack.result().items() if s in files.images}
         else:
             reads = [
-                (s, pool.submit(nifti.read_volume, files.images[s], s, notes))
+                (s, pool.submit(read_series, files.series[s], s, notes))
+                if s in files.series
+                else (s, pool.submit(nifti.read_volume, files.images[s], s, notes))
                 for s in Sequence
                 if s in files.images
             ]
             masks = [(path, pool.submit(nifti.read_mask, path, scheme, hints)) for path in files.masks]
             volumes = {s: read.result() for s, read in reads}
-    case = Case(files.name, reference_grid(volumes, _mask_grids(masks)), volumes)
+    case = Case(files.name, reference_grid(volumes, _mask_grids(masks), reference), volumes)
     notes += off_grid_notes(case)
     problems = []
     for _, read in masks:
@@ -113,7 +132,9 @@ def read_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     return OpenedCase(case, tuple(notes), tuple(problems))
 
 
-def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = ()) -> Grid:
+def reference_grid(
+    volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (), preferred: Sequence | None = None
+) -> Grid:
     """The grid that the masks of a case live on, where its sequences do not share one.
 
     Parameters
@@ -122,11 +143,14 @@ def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (
         At least one.
     masks : iterable of Grid
         Of the masks beside the images, the most important one first.
+    preferred : Sequence or None
+        The reader's choice.
 
     Returns
     -------
     Grid
-        That of the sequence which the first fitting mask was drawn on; else the one that most sequences
+        That of the sequence which the first fitting mask was drawn on; else that of `preferred`, if the
+        exam has it; else the one that most sequences
         share; of several equal ones that of FLAIR, T1CE, T2, T1, in this order.
     """
     grids = [volumes[s].grid for s in GRID_ORDER if s in volumes]
@@ -136,6 +160,8 @@ def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (
         for grid in grids:
             if grid.mismatch(mask) is None:
                 return grid
+    if preferred is not None and preferred in volumes:
+        return volumes[preferred].grid
     return max(grids, key=lambda grid: sum(grid.mismatch(other) is None for other in grids))
 
 
@@ -163,6 +189,11 @@ def off_grid_notes(case: Case) -> list[UserError]:
     for sequence, reason in case.off_grid.items():
         path, name = case.volumes[sequence].source.path, sequence.value
         spaces = {_space(case.volumes[sequence].source), _space(grid_source(case))}
+        if all(isinstance(v.source.header, DicomHeader) for v in case.volumes.values()):
+            # One study of one patient: shown where the headers say, and told that he may have moved.
+            code = "series_other_frame" if len(spaces) > 1 or "" in spaces else "series_off_grid"
+            notes.append(UserError(code, sequence=name, reason=reason, masks_on=masks_on))
+            continue
         if len(spaces) > 1 or "" in spaces:
             raise UserError("place_unknown", path=path, sequence=name, reason=reason, masks_on=masks_on)
         notes.append(
@@ -177,6 +208,8 @@ def _space(source: Source) -> str:
     A code of 0 in both fields means that an affine was made up from the voxel sizes alone (nifti1.h, method
     1); 3 to 5 are standard brains, which have nothing to do with where this patient lay in the scanner.
     """
+    if isinstance(source.header, DicomHeader):
+        return source.header.frame_of_reference_uid
     if not isinstance(source.header, NiftiHeader):
         return ""
     codes = (int(source.header.numbers(name)[0]) for name in ("sform_code", "qform_code"))

@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.history import History, LabelMap
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io.atomic import write_error
+from brainseg_desktop.io.dicom.files import is_dicom
 from brainseg_desktop.io.journal import (
     Journal,
     exported_folder,
@@ -43,7 +44,7 @@ from brainseg_desktop.io.journal_format import (
     read_journal,
 )
 from brainseg_desktop.io.journal_replay import replay
-from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
+from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case, series_at
 from brainseg_desktop.io.locking import lock
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.audit import first_totals
@@ -206,6 +207,8 @@ def case_files(found: Recoverable) -> CaseFiles:
         if not path.exists():
             raise UserError("file_missing", path=path)
     first = next(iter(images.values()))
+    if first.is_file() and is_dicom(first):
+        return replace(series_at(images), name=found.case)
     folder = first if first.is_dir() else first.parent
     try:
         files = find_case(folder)

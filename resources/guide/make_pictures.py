@@ -69,6 +69,7 @@ def main() -> None:
 def take_study(window: MainWindow, place: Path, settle: Callable[[float], None]) -> None:
     """A reading that is done blind, and what four readers of six cases came to; the readers are computed."""
     from brainseg_desktop.core.history import LabelMap
+    from brainseg_desktop.gui.views.layouts import Layout
     from brainseg_desktop.io.schemes import scheme_named
     from brainseg_desktop.services.bench_study import make_study
     from brainseg_desktop.services.opening import load_mask
@@ -99,6 +100,8 @@ def take_study(window: MainWindow, place: Path, settle: Callable[[float], None])
     while window.studying.reading is None:
         settle(0.1)
     window.resize(*SIZE)
+    window.viewer.arrange(Layout.SEQUENCES)
+    window.state.set_cursor((140, 150, 62))
     settle(1.0)
     _shrink(window, "reading.png")
     window.studying.close_study()
@@ -117,9 +120,11 @@ def take_study(window: MainWindow, place: Path, settle: Callable[[float], None])
     shown = window.studying.window
     shown.resize(1180, 700)
     shown.tabs.setCurrentWidget(shown.results)
+    shown.results.setFocus()
     window.studying.results.measure()
     while shown.results.report is None:
         settle(0.1)
+    shown.results.choose_region("ET")
     settle(0.5)
     _shrink(shown, "study.png")
 
@@ -130,7 +135,9 @@ def _shrink(widget: QWidget, name: str) -> None:
 
     path = HERE / name
     widget.grab().save(str(path))
-    Image.open(path).convert("RGB").quantize(192).save(path, optimize=True)
+    # Few colours, but not at the cost of the rare ones: those of labels must stay what they are.
+    picture = Image.open(path).convert("RGB")
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

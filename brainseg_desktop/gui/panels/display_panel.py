@@ -24,8 +24,8 @@ _OVERLAYS = {
     OverlayKind.MASK: "Mask",
     OverlayKind.BOTH_MASKS: "Mask, the other one dashed",
     OverlayKind.DIFFERENCE: "Difference of the two masks",
-    OverlayKind.UNCERTAINTY: "Uncertainty of the network",
     OverlayKind.AGREEMENT_MAP: "Agreement of the readers",
+    OverlayKind.UNCERTAINTY: "Uncertainty of the network",
 }
 
 

@@ -302,7 +302,9 @@ class JoinDialog(QDialog):
         layout.addWidget(QLabel("Who are you?"))
         layout.addWidget(self._list)
         layout.addWidget(
-            faint("Each reader writes only his own readings. Nobody else can open them in his name.")
+            faint(
+                "Each reader writes only his own readings. While he reads, nobody else opens it in his name."
+            )
         )
         layout.addWidget(buttons)
 

@@ -94,10 +94,8 @@ class ReadingBar(QFrame):
         self._state.setText(state)
         for key, box in self._flags.items():
             box.setChecked(key in flags)
-            box.setEnabled(not locked)
         self._remark.setText(remark)
         self._known_remark = remark
-        self._remark.setReadOnly(locked)
         self.set_busy(False, locked=locked)
         self.show()
 
@@ -108,6 +106,9 @@ class ReadingBar(QFrame):
     def set_busy(self, busy: bool, *, locked: bool = False) -> None:
         """While it is being locked nothing can be pressed; after that the button only goes on."""
         self._save.setEnabled(not busy and not locked)
+        self._remark.setReadOnly(busy or locked)
+        for box in self._flags.values():
+            box.setEnabled(not busy and not locked)
         self._accept.setEnabled(not busy)
         self._accept.setText("Next reading" if locked else "Accept and next")
 

@@ -210,6 +210,10 @@ class ResultsView(QWidget):
         chosen = self._pair.currentData()
         return None if chosen is None else (str(chosen[0]), str(chosen[1]))
 
+    def choose_region(self, name: str) -> None:
+        """Show another region."""
+        self._region.setCurrentText(name)
+
     def choose_pair(self, pair: Pair) -> None:
         """Show a pair; the other way round where only that order has numbers."""
         for wanted in (pair, pair[::-1]):

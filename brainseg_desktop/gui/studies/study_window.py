@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.studies.results_view import ResultsView
 from brainseg_desktop.gui.studies.worklist_view import WorklistView
-from brainseg_desktop.services.studies.material import design_words
-from brainseg_desktop.services.studies.study import Study, WorkItem
+from brainseg_desktop.services.studies.material import Overview
+from brainseg_desktop.services.studies.study import Study
 
 
 class StudyWindow(QWidget):
@@ -81,9 +81,9 @@ class StudyWindow(QWidget):
         layout.addWidget(faint("For research use only."))
         self.set_progress(None)
 
-    def set_study(self, study: Study, items: list[WorkItem]) -> None:
+    def set_study(self, study: Study, overview: Overview) -> None:
         """Show a study and how far it is."""
-        design, blinded = study.design, study.is_blinded
+        design, blinded, items = study.design, overview.is_blinded, list(overview.items)
         self.setWindowTitle(f"Study: {design.name}")
         self._title.setText(design.name)
         reader = study.reader
@@ -101,19 +101,12 @@ class StudyWindow(QWidget):
         self._outline.setVisible(reader is None or not blinded)
         names = {r.key: r.name for r in design.readers}
         self.worklist.set_items(items, names, of_one=reader is not None)
-        lines = (
-            f"<tr><td><b>{k}</b>&nbsp;&nbsp;</td><td>{_html(v)}</td></tr>" for k, v in self._words(study)
-        )
-        self._design.setText(f"<table cellspacing='6'>{''.join(lines)}</table>")
-
-    @staticmethod
-    def _words(study: Study) -> list[tuple[str, str]]:
-        known = design_words(study)
-        if study.is_blinded and study.reader is not None:
+        known = [*overview.design.items(), ("Folder", str(study.folder))]
+        if blinded and reader is not None:
             # Who knows of repeats looks for them.
-            for key in ("Hidden repeats", "Readers", "Order"):
-                known.pop(key)
-        return [*known.items(), ("Folder", str(study.folder))]
+            known = [(k, v) for k, v in known if k not in ("Hidden repeats", "Readers", "Order")]
+        lines = (f"<tr><td><b>{k}</b>&nbsp;&nbsp;</td><td>{_html(v)}</td></tr>" for k, v in known)
+        self._design.setText(f"<table cellspacing='6'>{''.join(lines)}</table>")
 
     def set_progress(self, done: float | None, text: str = "") -> None:
         """Show how far a job is; None: there is none."""

@@ -134,7 +134,8 @@ class Segmenting(QObject):
                 f"{rating.rater} has outlined the case. Your own mask was left as it is; "
                 "choose the AI mask and 'Start from this mask' to take it over."
             )
-        self._tell_where(said, rating)
+        # What puts the exam outside of what the network knows is said with its mask.
+        self._tell_where(" ".join([said, *rating.details.get("outside", ())]), rating)
 
     def _tell_where(self, said: str, rating: Rating) -> None:
         """Say that it is done; a button goes to the largest slice if the one shown has nothing."""

@@ -49,7 +49,7 @@ class StudyResults(QObject):
             self._view.set_report(None)
         if study is None:
             return
-        if study.is_blinded:
+        if self._studying.is_blinded:
             self._view.set_report(None, "Scores are shown after the study is unblinded.")
         elif self._view.report is None:
             why = "Only locked readings are measured. Measure them to see how well the readers agree."
@@ -86,7 +86,7 @@ class StudyResults(QObject):
             if self._ended(cancel) and not _is(error, "measuring_cancelled"):
                 self._desk.complain(error)
 
-        self._desk.jobs.free(work, home, failed)
+        self._desk.jobs.long(work, home, failed)
 
     def cancel(self) -> None:
         """End measuring at once; cases that were measured are not measured again."""
@@ -198,7 +198,7 @@ class StudyResults(QObject):
                 f"{written} consensus masks were written. Measure again to see them beside the readers.{rest}"
             )
 
-        self._desk.jobs.document(work, home, self._desk.complain)
+        self._desk.jobs.long(work, home, self._desk.complain)
 
     def _write(self, work: Callable[[], object], said: str) -> None:
         self._desk.jobs.document(work, lambda _: self._desk.say(said), self._desk.complain)

@@ -1,62 +1,43 @@
-"""Reading in a study: who reads, which reading is open, when it is saved and locked."""
+"""The study that is open: who reads, what is to be read, and which of it is in the window."""
 
 from __future__ import annotations
 
 import dataclasses
-import logging
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-from PySide6.QtCore import QEvent, QObject, QTimer, Signal
-from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QDialog
 
-from brainseg_desktop.core.case import Rating
-from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.study import Reading, StudyDesign
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import ask
-from brainseg_desktop.gui.studies.reading_bar import ReadingBar, duration_text
-from brainseg_desktop.gui.studies.worklist_view import STATUS
+from brainseg_desktop.gui.tasks.current_reading import CurrentReading
+from brainseg_desktop.gui.tasks.unblinding import Unblinding
 from brainseg_desktop.io.claims import RENEW_S
-from brainseg_desktop.io.journal import Journal
 from brainseg_desktop.io.schemes import load_schemes
 from brainseg_desktop.io.study import ReadingRecord, read_design
-from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import OpenedCase
 from brainseg_desktop.services.session import Terms
-from brainseg_desktop.services.studies.clock import ReadingClock
-from brainseg_desktop.services.studies.material import open_comparison
+from brainseg_desktop.services.studies.material import Overview, look_over, open_comparison
 from brainseg_desktop.services.studies.reading import (
     OpenedReading,
     open_reading,
-    save_reading,
-    write_record,
 )
-from brainseg_desktop.services.studies.study import FLAGS, Study, WorkItem, create_study, reading_title
+from brainseg_desktop.services.studies.study import Study, WorkItem, create_study, item_of, reading_title
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
     from brainseg_desktop.gui.studies.study_window import StudyWindow
+    from brainseg_desktop.gui.tasks.study_outlining import StudyOutlining
     from brainseg_desktop.gui.tasks.study_results import StudyResults
-    from brainseg_desktop.services.studies.outlining import Outlined
 
-_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # How readings and cases of a study are called in the list of cases.
 KEY, CASE = "reading:", "case:"
 
-_LIFE = {
-    QEvent.Type.MouseButtonPress,
-    QEvent.Type.MouseMove,
-    QEvent.Type.Wheel,
-    QEvent.Type.KeyPress,
-    QEvent.Type.TabletMove,
-}
 # In a blinded reading nothing may show, make or bring in another mask.
 HIDDEN_WHILE_BLINDED = (
     "load_mask",
@@ -93,24 +74,20 @@ class Studying(QObject):
         super().__init__(desk.window)
         self._desk, self._main, self._device = desk, window, device
         self.study: Study | None = None
-        self.reading: OpenedReading | None = None
-        self.items: list[WorkItem] = []
-        self.bar = ReadingBar(FLAGS)
+        self.overview: Overview | None = None
+        self.current = CurrentReading(desk, window)
         self._window: StudyWindow | None = None
         self._results: StudyResults | None = None
-        self.dialog: QDialog | None = None
-        self._record: ReadingRecord | None = None
-        self._clock = ReadingClock(0.0, 0.0)
-        self._locking = False
+        self._dialog: QDialog | None = None
         self._turn = 0
-        self._outlining: threading.Event | None = None
+        self._unblinding = Unblinding(desk)
+        self._outlining: StudyOutlining | None = None
         self._renewal = QTimer(self, interval=round(RENEW_S * 1000))
         self._renewal.timeout.connect(self._renew)
-        self._ticks = QTimer(self, interval=1000)
-        self._ticks.timeout.connect(self._show_state)
-        self.bar.accepted.connect(self.accept)
-        self.bar.saved.connect(self.save)
-        self.bar.noted.connect(self._note)
+        self.current.written.connect(self._changed_item)
+        self.current.left.connect(self.refresh)
+        self.current.next_wanted.connect(self.read_next)
+        self._unblinding.done.connect(self._unblinded)
 
     @property
     def window(self) -> StudyWindow:
@@ -138,9 +115,24 @@ class Studying(QObject):
         return self._results
 
     @property
-    def is_blinded_reading(self) -> bool:
-        """Whether the case in the window is read blind."""
-        return self.reading is not None and self._desk.session.terms.blinded
+    def items(self) -> tuple[WorkItem, ...]:
+        """The worklist, as it was read last."""
+        return self.overview.items if self.overview is not None else ()
+
+    @property
+    def is_blinded(self) -> bool:
+        """Whether masks and scores of the study were hidden when it was read last."""
+        return self.overview is not None and self.overview.is_blinded
+
+    @property
+    def reading(self) -> OpenedReading | None:
+        """The reading in the window."""
+        return self.current.opened
+
+    @property
+    def dialog(self) -> QDialog | None:
+        """The question that is being asked, if there is one."""
+        return self._dialog or self.current.dialog or self._unblinding.dialog
 
     # Studies ----------------------------------------------------------------------------------------
 
@@ -150,10 +142,10 @@ class Studying(QObject):
 
         dialog = NewStudyDialog(list(load_schemes().values()), self._desk.jobs, parent=self._desk.window)
         dialog.set_scheme("brats2023")
-        self.dialog = dialog
+        self._dialog = dialog
 
         def answered(accepted: bool) -> None:
-            self.dialog = None
+            self._dialog = None
             if not accepted:
                 return
             options = dict(dialog.options)
@@ -169,16 +161,18 @@ class Studying(QObject):
 
     def open_folder(self, folder: Path) -> None:
         """Open a study: ask who opens it."""
-        self._desk.jobs.free(lambda: read_design(folder), lambda d: self._ask_who(folder, d), self._fail)
+        self._desk.jobs.free(
+            lambda: read_design(folder), lambda d: self._ask_who(folder, d), self._desk.complain
+        )
 
     def _ask_who(self, folder: Path, design: StudyDesign) -> None:
         from brainseg_desktop.gui.studies.dialogs import JoinDialog
 
         dialog = JoinDialog(design, self._main.settings.study_reader, self._desk.window)
-        self.dialog = dialog
+        self._dialog = dialog
 
         def answered(accepted: bool) -> None:
-            self.dialog = None
+            self._dialog = None
             if accepted:
                 self.join(folder, dialog.reader)
 
@@ -189,23 +183,22 @@ class Studying(QObject):
         # A study that is open is let go first: it may be the same reader's, with another case.
         self.close_study()
 
-        def home(result: tuple[Study, list[WorkItem]]) -> None:
-            study, items = result
+        def home(result: tuple[Study, Overview]) -> None:
+            study, overview = result
             self.close_study()
             self.study = study
             self._renewal.start()
             self._main.remember(study_reader=reader or "", last_study=str(folder))
-            self._take_items(study, items)
+            self._take_overview(study, overview)
             self.show_window()
-            self.changed.emit()
 
-        self._desk.jobs.document(lambda: self._open(folder, reader), home, self._fail)
+        self._desk.jobs.document(lambda: self._open(folder, reader), home, self._desk.complain)
 
     @staticmethod
-    def _open(folder: Path, reader: str | None) -> tuple[Study, list[WorkItem]]:
+    def _open(folder: Path, reader: str | None) -> tuple[Study, Overview]:
         study = Study.open(folder, reader)
         try:
-            return study, study.worklist(reader)
+            return study, look_over(study)
         except BaseException:
             study.close()
             raise
@@ -218,11 +211,11 @@ class Studying(QObject):
         self._turn += 1
         if self.reading is not None:
             self._main.close_case()
-        study, self.study, self.items = self.study, None, []
+        study, self.study, self.overview = self.study, None, None
         self._renewal.stop()
         self.window.hide()
         # After what is still being written for it.
-        self._desk.jobs.document(study.close, lambda _: None, self._fail)
+        self._desk.jobs.document(study.close, lambda _: None, self._desk.complain)
         self.changed.emit()
 
     def show_window(self) -> None:
@@ -239,32 +232,28 @@ class Studying(QObject):
         study = self.study
         if study is None:
             return
-        reader = study.reader.key if study.reader is not None else None
         self._desk.jobs.free(
-            lambda: study.worklist(reader), lambda items: self._take_items(study, items), self._fail
+            lambda: look_over(study), lambda found: self._take_overview(study, found), self._desk.complain
         )
 
-    def _take_items(self, study: Study, items: list[WorkItem]) -> None:
+    def _take_overview(self, study: Study, overview: Overview) -> None:
         if study is not self.study:
             return
-        self.items = items
-        self.window.set_study(study, items)
+        self.overview = overview
+        self.window.set_study(study, overview)
         self.changed.emit()
 
     def _renew(self) -> None:
         if self.study is not None and self.study.claim is not None:
             claim = self.study.claim
-            self._desk.jobs.free(claim.renew, lambda _: None, self._fail)
-
-    def _fail(self, error: BaseException) -> None:
-        self._desk.complain(error)
+            self._desk.jobs.free(claim.renew, lambda _: None, self._desk.complain)
 
     # Readings ---------------------------------------------------------------------------------------
 
     def read(self, reading: Reading) -> None:
         """Open a reading of one's own, or, where it may be seen, the case of any reading with all masks."""
         study = self.study
-        if study is None or self._locking:
+        if study is None or self.current.is_locking:
             return
         if study.reader is None or study.reader.key != reading.reader:
             self.compare(reading.case)
@@ -272,23 +261,44 @@ class Studying(QObject):
         if self.reading is not None and self.reading.reading == reading:
             self._to_front()
             return
-        self._turn += 1
-        turn, state_dir = self._turn, self._desk.session.state_dir
-        self._main.opener.abandon()
-        self._main.opener.busy.emit(f"Opening {self.title(reading)}")
+        locked = any(i.reading == reading and i.status == "locked" for i in self.items)
+        state_dir = self._desk.session.state_dir
 
-        def home(opened: OpenedReading) -> None:
-            if turn == self._turn and study is self.study:
-                self._main.opener.busy.emit("")
+        def work() -> OpenedReading | OpenedCase:
+            # Who has locked a reading wants to see it beside the others', where that is allowed.
+            if locked and study.may_see_others(reading.case):
+                return open_comparison(study, reading.case)
+            return open_reading(study, reading, state_dir)
+
+        def take(opened: OpenedReading | OpenedCase) -> None:
+            if isinstance(opened, OpenedReading):
                 self._take(study, opened)
+            else:
+                self._take_together(reading.case, opened)
+
+        self._open_in_background(study, self.title(reading), work, take)
+
+    def _open_in_background(
+        self, study: Study, title: str, work: Callable[[], T], take: Callable[[T], None]
+    ) -> None:
+        """Read something of the study; a later wish, of whatever kind, takes its place."""
+        self._turn += 1
+        turn, opener = self._turn, self._main.opener
+        opener.abandon()
+        opener.busy.emit(f"Opening {title}")
+
+        def home(found: T) -> None:
+            if turn == self._turn and study is self.study:
+                opener.busy.emit("")
+                take(found)
 
         def failed(error: BaseException) -> None:
             if turn == self._turn:
-                self._main.opener.busy.emit("")
-                self._fail(error)
+                opener.busy.emit("")
+                self._desk.complain(error)
 
         # The document's executor: what is being written is written before anything is read.
-        self._desk.jobs.document(lambda: open_reading(study, reading, state_dir), home, failed)
+        self._desk.jobs.document(work, home, failed)
 
     def abandon(self) -> None:
         """Something else is being opened: a reading that is still being read from the disk is dropped."""
@@ -296,44 +306,16 @@ class Studying(QObject):
 
     def title(self, reading: Reading) -> str:
         """What a reading is called at present."""
-        hidden = self.study is not None and self.study.is_blinded
-        return reading_title(reading, hidden=hidden)
+        return reading_title(reading, hidden=self.is_blinded)
 
     def _take(self, study: Study, opened: OpenedReading) -> None:
-        desk = self._desk
-        desk.messages.hide()
+        self._desk.messages.hide()
         self.replacing.emit()
-        assert study.reader is not None
-        terms = Terms(study.reader.name, study.is_blinded, opened.is_locked)
-        newer = opened.found is not None and opened.found.time.isoformat() >= opened.record.saved_utc
-        restored = opened.found is not None and newer and not opened.is_locked
-        if restored:
-            # The journal holds all of the mask: the file's copy would be a second one.
-            opened.case.ratings.clear()
-        self.reading, self._record = opened, opened.record
-        desk.session.open(opened.case, terms)
-        said = [words(note) for note in opened.notes]
-        if restored:
-            assert opened.found is not None
-            try:
-                desk.session.recover(opened.found)
-                said.append(f"{opened.found.strokes} strokes that were in no file are back, with undo.")
-            except UserError as error:
-                opened.case.ratings[:] = [opened.rating]
-                desk.session.open(opened.case, terms)
-                said.append(words(error))
-        elif opened.start is not None:
-            desk.session.start_from(opened.start)
-        self._clock = ReadingClock(opened.record.active_s, time.monotonic())
-        self._ticks.start()
-        application = QApplication.instance()
-        assert application is not None
-        application.installEventFilter(self)
+        said = self.current.begin(study, opened)
         self.opened.emit(opened.case, self.key(opened.reading))
-        self._show_bar()
         self._to_front()
         if said:
-            desk.say(" ".join(said))
+            self._desk.say(" ".join(said))
         self.refresh()
 
     def _to_front(self) -> None:
@@ -369,114 +351,78 @@ class Studying(QObject):
         if self.study is None:
             return []
         if self.study.reader is None:
-            hidden = self.study.is_blinded
-            return [] if hidden else [(f"{CASE}{c.name}", c.name) for c in self.study.design.cases]
+            return [] if self.is_blinded else [(f"{CASE}{c.name}", c.name) for c in self.study.design.cases]
         marks = {"new": "", "started": " \u2026", "draft": " \u2026", "locked": " \u2713"}
         return [(self.key(i.reading), f"{i.title}{marks[i.status]}") for i in self.items]
 
-    # Saving -----------------------------------------------------------------------------------------
+    # Together ---------------------------------------------------------------------------------------
 
-    def save(self) -> None:
-        """Write the mask as a draft."""
-        self._write(lock=False, done=lambda: self._desk.say("The draft was written, read back and is equal."))
+    def compare(self, case: str, then: Callable[[], None] = lambda: None) -> None:
+        """Open a case with all its masks, if they may be seen."""
+        study = self.study
+        if study is None or self.current.is_locking:
+            return
 
-    def accept(self) -> None:
-        """Lock the reading and open the next; asked again if nothing is marked."""
-        opened, rating = self.reading, self._own()
-        if opened is None or self._locking:
-            return
-        if opened.is_locked or self._desk.session.terms.read_only:
-            self.read_next()
-            return
-        if rating is None:
-            return
-        self._main.toolbox.finish()
-        if rating.label_map.array.any():
-            self._lock()
-            return
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "Nothing is marked",
-            "This reading marks nothing. Lock it as a reading that found no tumour?",
-            QMessageBox.StandardButton.Cancel,
-            self._desk.window,
-        )
-        lock = box.addButton("Lock empty", QMessageBox.ButtonRole.AcceptRole)
-        self.dialog = box
-        box.finished.connect(lambda _: self._answered_empty(box.clickedButton() is lock))
-        box.open()
+        def take(opened: OpenedCase) -> None:
+            self._take_together(case, opened)
+            then()
 
-    def _answered_empty(self, lock: bool) -> None:
-        self.dialog = None
-        if lock and self.reading is not None:
-            self._lock()
+        self._open_in_background(study, case, lambda: open_comparison(study, case), take)
 
-    def _lock(self) -> None:
-        self._locking = True
-        self.bar.set_busy(True)
+    def _take_together(self, case: str, opened: OpenedCase) -> None:
+        self.replacing.emit()
         session = self._desk.session
-        session.terms = dataclasses.replace(session.terms, read_only=True)
+        taken = {r.rater for r in opened.case.ratings}
+        own = session.reader if session.reader not in taken else f"{session.reader} (new)"
+        session.open(opened.case, Terms(own))
+        self.opened.emit(opened.case, f"{CASE}{case}")
+        self._to_front()
+        if opened.problems:
+            self._desk.complain(opened.problems[0])
 
-        def done() -> None:
-            self._locking = False
-            self.read_next()
-
-        def failed(error: BaseException) -> None:
-            self._locking = False
-            session.terms = dataclasses.replace(session.terms, read_only=False)
-            self.bar.set_busy(False)
-            self._fail(error)
-
-        self._write(lock=True, done=done, failed=failed)
-
-    def _write(
-        self,
-        *,
-        lock: bool,
-        done: Callable[[], None] = lambda: None,
-        failed: Callable[[BaseException], None] | None = None,
-    ) -> None:
-        study, opened, rating = self.study, self.reading, self._own()
-        if study is None or opened is None or rating is None or self._record is None:
+    def _changed_item(self, reading: Reading, record: ReadingRecord) -> None:
+        """One line of the worklist has changed; the rest need not be read again."""
+        if self.study is None or self.overview is None:
             return
-        record, session = self._noted(), self._desk.session
-        audit = session.audit(rating)
-        about = audit.record().to_dict() if audit is not None else None
-        labels, details = LabelMap(rating.label_map.array), dict(rating.details)
-        state = rating.history.present
+        line = item_of(reading, record, hidden=self.is_blinded)
+        items = tuple(line if i.reading == reading else i for i in self.items)
+        self._take_overview(self.study, dataclasses.replace(self.overview, items=items))
 
-        def home(written: ReadingRecord) -> None:
-            if rating.history.present == state:
-                session.mark_exported(rating)
-            if self.reading is opened:
-                self._record = written
-                self._show_bar()
-            self._changed_item(opened.reading, written)
-            done()
+    def ask_unblind(self) -> None:
+        """Ask whether masks and scores shall be shown to everybody."""
+        if self.study is not None:
+            self._unblinding.ask(self.study)
 
-        self._desk.jobs.document(
-            lambda: save_reading(study, opened, labels, record, details=details, audit=about, lock=lock),
-            home,
-            failed or self._fail,
-        )
+    def _unblinded(self, study: Study) -> None:
+        if study is not self.study:
+            return
+        if self.reading is not None:
+            # Opened blind, it is opened anew on wish, with the rest.
+            self._main.close_case()
+        self.refresh()
+        self._desk.say(f"{study.design.name} is unblinded: masks and scores can be seen.")
 
-    def leave(self) -> None:
-        """The open reading is being let go: what is in no file yet is written as a draft, behind the scenes.
+    # The network ------------------------------------------------------------------------------------
 
-        If that fails the strokes stay in the journal and come back with the reading.
-        """
-        work = self._leaving()
-        if work is not None:
-            self._desk.jobs.document(work, lambda _: self.refresh(), self._fail)
+    def outline(self) -> None:
+        """Have the network outline the study's cases."""
+        if self.study is None:
+            return
+        if self._outlining is None:
+            from brainseg_desktop.gui.tasks.study_outlining import StudyOutlining
+
+            self._outlining = StudyOutlining(self._desk, self._device)
+            self._outlining.progress.connect(lambda done: self.window.set_progress(done, "Outlining"))
+        self._outlining.start(self.study, self._main.settings.model)
+
+    def cancel_outlining(self) -> None:
+        """End it."""
+        if self._outlining is not None:
+            self._outlining.cancel()
 
     def close(self) -> None:
         """The program ends: write what is open, let the study go."""
-        work = self._leaving()
-        try:
-            if work is not None:
-                work()
-        except UserError as error:
-            _log.warning("reading not written at the end: %s", error.code)
+        self.current.finish()
         self.cancel_outlining()
         if self._results is not None:
             self._results.cancel()
@@ -488,248 +434,3 @@ class Studying(QObject):
             self._window.close()
             # Left to Python it might be cleared away by another thread, which ends the program.
             self._window.deleteLater()
-
-    def _leaving(self) -> Callable[[], object] | None:
-        """What has to be written now that the reading is let go; None if there is nothing."""
-        study, opened, rating = self.study, self.reading, self._own()
-        record = self._noted() if self._record is not None else None
-        read_only = self._desk.session.terms.read_only
-        self.reading = self._record = None
-        self._ticks.stop()
-        self.bar.hide()
-        application = QApplication.instance()
-        if application is not None:
-            application.removeEventFilter(self)
-        if study is None or opened is None or rating is None or record is None or read_only:
-            return None
-        session = self._desk.session
-        if rating not in session.unsaved:
-            return lambda: write_record(study, opened.reading, record)
-        audit = session.audit(rating)
-        about = audit.record().to_dict() if audit is not None else None
-        labels, details = LabelMap(rating.label_map.array), dict(rating.details)
-        journal = session.hand_over(rating)
-
-        def write() -> None:
-            try:
-                save_reading(study, opened, labels, record, details=details, audit=about)
-                if journal is not None:
-                    journal.checkpoint()
-            finally:
-                _close(journal)
-
-        return write
-
-    def _own(self) -> Rating | None:
-        session = self._desk.session
-        if self.reading is None or session.case is not self.reading.case:
-            return None
-        return next((r for r in self.reading.case.ratings if session.is_own(r)), None)
-
-    def _noted(self) -> ReadingRecord:
-        """The record with time, flags and remark as of now."""
-        assert self._record is not None
-        return msgspec.structs.replace(
-            self._record,
-            active_s=round(self._clock.active_s, 1),
-            flags=self.bar.flags,
-            remark=self.bar.remark,
-        )
-
-    def _note(self) -> None:
-        """Flags or remark were changed: they are on the disk before the reader goes on."""
-        study, opened = self.study, self.reading
-        if study is None or opened is None or self._record is None or self._desk.session.terms.read_only:
-            return
-        record = self._record = self._noted()
-        self._desk.jobs.document(
-            lambda: write_record(study, opened.reading, record),
-            lambda _: self._changed_item(opened.reading, record),
-            self._fail,
-        )
-
-    def _changed_item(self, reading: Reading, record: ReadingRecord) -> None:
-        """One line of the worklist has changed; the rest need not be read again."""
-        if self.study is None:
-            return
-        changed = record.locked_utc or record.saved_utc or record.started_utc
-        line = WorkItem(
-            reading,
-            self.title(reading),
-            record.status,
-            record.active_s,
-            record.flags,
-            record.remark,
-            changed,
-        )
-        self._take_items(self.study, [line if i.reading == reading else i for i in self.items])
-
-    # Showing ----------------------------------------------------------------------------------------
-
-    def _show_bar(self) -> None:
-        opened, record = self.reading, self._record
-        if opened is None or record is None or self.study is None or self.study.reader is None:
-            return
-        locked = record.status == "locked"
-        self.bar.show_reading(self.title(opened.reading), "", record.flags, record.remark, locked=locked)
-        self._show_state()
-
-    def _show_state(self) -> None:
-        if self._record is None:
-            return
-        blinded = "blinded, " if self.is_blinded_reading else ""
-        self.bar.set_state(f"{blinded}{STATUS[self._record.status]}, {duration_text(self._clock.active_s)}")
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() in _LIFE and not self._desk.session.terms.read_only:
-            self._clock.touch(time.monotonic())
-        return False
-
-    # Together ---------------------------------------------------------------------------------------
-
-    def compare(self, case: str, then: Callable[[], None] = lambda: None) -> None:
-        """Open a case with all its masks, if they may be seen."""
-        study = self.study
-        if study is None or self._locking:
-            return
-        self._turn += 1
-        turn = self._turn
-        self._main.opener.abandon()
-        self._main.opener.busy.emit(f"Opening {case}")
-
-        def home(opened: OpenedCase) -> None:
-            if turn != self._turn or study is not self.study:
-                return
-            self._main.opener.busy.emit("")
-            self.replacing.emit()
-            session = self._desk.session
-            taken = {r.rater for r in opened.case.ratings}
-            own = session.reader if session.reader not in taken else f"{session.reader} (new)"
-            session.open(opened.case, Terms(own))
-            self.opened.emit(opened.case, f"{CASE}{case}")
-            self._to_front()
-            if opened.problems:
-                self._desk.complain(opened.problems[0])
-            then()
-
-        def failed(error: BaseException) -> None:
-            if turn == self._turn:
-                self._main.opener.busy.emit("")
-                self._fail(error)
-
-        self._desk.jobs.document(lambda: open_comparison(study, case), home, failed)
-
-    def ask_unblind(self) -> None:
-        """Ask whether masks and scores shall be shown, and how many readings are open still."""
-        study = self.study
-        if study is None:
-            return
-        self._desk.jobs.free(
-            study.open_readings, lambda left: self._ask_unblind(study, len(left)), self._fail
-        )
-
-    def _ask_unblind(self, study: Study, left: int) -> None:
-        if study is not self.study:
-            return
-        if left and study.reader is not None:
-            self._desk.say(
-                f"{left} readings of this study are not locked yet. Who looks after the study can unblind it "
-                "before they are."
-            )
-            return
-        text = "Everybody will see all masks and scores. This cannot be taken back."
-        if left:
-            text = (
-                f"{left} readings are not locked yet. What is locked after unblinding is marked as not blind "
-                f"in every table. {text}"
-            )
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "Unblind the study?",
-            text,
-            QMessageBox.StandardButton.Cancel,
-            self.window if self.window.isVisible() else self._desk.window,
-        )
-        button = box.addButton("Unblind early" if left else "Unblind", QMessageBox.ButtonRole.AcceptRole)
-        self.dialog = box
-
-        def answered(_: int) -> None:
-            self.dialog = None
-            if box.clickedButton() is button:
-                self._unblind(study, early=bool(left))
-
-        box.finished.connect(answered)
-        box.open()
-
-    def _unblind(self, study: Study, *, early: bool) -> None:
-        by = study.reader.name if study.reader is not None else "the study's keeper"
-
-        def done(_: object) -> None:
-            if study is not self.study:
-                return
-            if self.reading is not None:
-                # Opened blind, it goes on as it is; it is opened anew with the rest on wish.
-                self._main.close_case()
-            self.refresh()
-            self._desk.say(f"{study.design.name} is unblinded: masks and scores can be seen.")
-
-        # After what is still being written.
-        self._desk.jobs.document(lambda: study.unblind(by=by, early=early), done, self._fail)
-
-    # The network ------------------------------------------------------------------------------------
-
-    def outline(self) -> None:
-        """Have the network outline the study's cases, in the background; what is there is kept."""
-        from brainseg_desktop.services.studies.outlining import outline_cases
-
-        study = self.study
-        if study is None or self._outlining is not None:
-            return
-        cancel = self._outlining = threading.Event()
-        post, model = self._desk.jobs.post, self._main.settings.model or None
-        self.window.set_progress(0.0, "Outlining")
-
-        def tell(done: float) -> None:
-            post(lambda: self._show_outlining(cancel, done))
-
-        def end() -> None:
-            if self._outlining is cancel:
-                self._outlining = None
-                self.window.set_progress(None)
-
-        def home(result: Outlined) -> None:
-            end()
-            said = f"The network outlined {result.written} cases; {result.kept} were outlined before."
-            if result.problems:
-                case, error = result.problems[0]
-                said += f" {len(result.problems)} could not be: {case}: {words(error)}"
-            self._desk.say(said)
-
-        def failed(error: BaseException) -> None:
-            end()
-            self._fail(error)
-
-        self._desk.jobs.free(
-            lambda: outline_cases(
-                study, model=model, device=self._device, tell=tell, cancelled=cancel.is_set
-            ),
-            home,
-            failed,
-        )
-
-    def _show_outlining(self, cancel: threading.Event, done: float) -> None:
-        if self._outlining is cancel:
-            self.window.set_progress(done, "Outlining")
-
-    def cancel_outlining(self) -> None:
-        """End the network's work after the case it is at."""
-        if self._outlining is not None:
-            self._outlining.set()
-
-
-def _close(journal: Journal | None) -> None:
-    if journal is not None:
-        try:
-            journal.close()
-        except UserError as error:
-            _log.warning("journal not closed: %s", error.code)

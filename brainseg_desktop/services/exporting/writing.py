@@ -20,6 +20,7 @@ from brainseg_desktop.core.volume import Source
 from brainseg_desktop.io import atomic
 from brainseg_desktop.io.dicom.header import DicomHeader
 from brainseg_desktop.io.schemes import PROGRAM
+from brainseg_desktop.services.alignment.placing import alignment_record
 
 
 @contextmanager
@@ -98,6 +99,7 @@ def description(
         "images": {
             s.value: {"file": v.source.path.name, "sha256": v.source.sha256} for s, v in case.volumes.items()
         },
+        "alignment": alignment_record(case),
         "shape": list(source.native_shape),
         "spacing_known": case.grid.spacing_known,
         "voxels": {TISSUE_NAMES[Tissue(int(t))]: int(counts[t]) for t in np.flatnonzero(counts)},

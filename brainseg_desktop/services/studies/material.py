@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brainseg_desktop.core.case import RaterKind, Rating
@@ -18,7 +18,7 @@ from brainseg_desktop.io.study import Sidecar
 from brainseg_desktop.services.opening import OpenedCase, mask_labels, read_case
 from brainseg_desktop.services.studies.reading import changes_since, hash_file, images_changed
 from brainseg_desktop.services.studies.results import Exclusion, Material, Rater, RatingFile
-from brainseg_desktop.services.studies.study import Study, case_files
+from brainseg_desktop.services.studies.study import Study, WorkItem, case_files
 
 REFERENCE = "Reference"
 REPEAT = "{name} (repeat)"
@@ -30,6 +30,35 @@ OTHERS = {
 }
 
 Tell = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the disk said of a study when it was read last: a window shows it without asking again.
+
+    Parameters
+    ----------
+    items : tuple of WorkItem
+    is_blinded : bool
+    design : mapping of str to str
+        In words.
+    """
+
+    items: tuple[WorkItem, ...]
+    is_blinded: bool
+    design: Mapping[str, str]
+
+
+def look_over(study: Study) -> Overview:
+    """Read how far a study is: the readings of its reader, or those of all.
+
+    Raises
+    ------
+    UserError
+        What reading it raises.
+    """
+    reader = study.reader.key if study.reader is not None else None
+    return Overview(tuple(study.worklist(reader)), study.is_blinded, design_words(study))
 
 
 def material_of(folder: Path, tell: Tell = lambda _: None) -> Material:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -38,7 +39,7 @@ def outline_cases(
     model: str | None = None,
     device: str = "auto",
     tell: Callable[[float], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancel: threading.Event | None = None,
 ) -> Outlined:
     """Have the network outline every case that it has not outlined yet; a bad case does not stop the rest.
 
@@ -47,6 +48,7 @@ def outline_cases(
     UserError
         ``claim_held`` if another program is doing it; what is wrong with the network.
     """
+    cancel = cancel or threading.Event()
     cases = [c.name for c in study.design.cases]
     todo = [name for name in cases if not study.other_path(AI_KEY, name).exists()]
     problems: list[tuple[str, UserError]] = []
@@ -58,28 +60,32 @@ def outline_cases(
     try:
         with segment_cases(folder, model, device) as segment:
             for number, name in enumerate(todo):
-                if cancelled():
-                    return Outlined(written, len(cases) - len(todo), tuple(problems), cancelled=True)
+                if cancel.is_set():
+                    break
 
                 def part(fraction: float, number: int = number) -> None:
                     tell((number + fraction) / len(todo))
 
                 claim.renew()
                 try:
-                    _outline(study, name, segment, part)
+                    _outline(study, name, segment, part, cancel)
                     written += 1
                 except UserError as error:
-                    problems.append((name, error))
+                    if not cancel.is_set():
+                        problems.append((name, error))
     finally:
         claim.release()
-    tell(1.0)
-    return Outlined(written, len(cases) - len(todo), tuple(problems))
+    if not cancel.is_set():
+        tell(1.0)
+    return Outlined(written, len(cases) - len(todo), tuple(problems), cancel.is_set())
 
 
-def _outline(study: Study, name: str, segment: Segmenting, tell: Callable[[float], None]) -> None:
+def _outline(
+    study: Study, name: str, segment: Segmenting, tell: Callable[[float], None], cancel: threading.Event
+) -> None:
     case = read_case(replace(case_files(study, name), masks=())).case
     case.name = name
-    rating, _ = segment.predict(case, tell)
+    rating, _ = segment.predict(case, tell, cancel=cancel)
     export_rating(
         case, rating, study.other_path(AI_KEY, name), scheme=study.scheme, within=lambda about: about
     )

@@ -46,6 +46,8 @@ class OpenedReading:
         Steps on this reading that are in no file yet.
     notes : tuple of UserError
         What does not fit: images, mask or sidecar were changed since they were recorded.
+    is_blinded : bool
+        Whether the masks of others were hidden when it was opened.
     """
 
     reading: Reading
@@ -55,6 +57,7 @@ class OpenedReading:
     start: Rating | None
     found: Recoverable | None
     notes: tuple[UserError, ...]
+    is_blinded: bool
 
     @property
     def is_locked(self) -> bool:
@@ -77,7 +80,8 @@ def open_reading(study: Study, reading: Reading, state_dir: Path) -> OpenedReadi
     files = replace(case_files(study, reading.case), masks=())
     opened = read_case(files)
     case, notes = opened.case, list(opened.notes)
-    if study.is_blinded:
+    blinded = study.is_blinded
+    if blinded:
         case.name = reading.label
     found = study.sidecar(reading)
     record = found.record if found is not None else study.new_record(reading)
@@ -105,7 +109,7 @@ def open_reading(study: Study, reading: Reading, state_dir: Path) -> OpenedReadi
         write_record(study, reading, record)
     case.ratings.append(rating)
     pending = pending_reading(state_dir, details["study"])
-    return OpenedReading(reading, case, rating, record, start, pending, tuple(notes))
+    return OpenedReading(reading, case, rating, record, start, pending, tuple(notes), blinded)
 
 
 def save_reading(
@@ -188,7 +192,11 @@ def write_record(study: Study, reading: Reading, record: ReadingRecord) -> None:
         raise UserError("claim_lost", path=study.folder)
     study.claim.check()
     found = _refuse_locked(study, reading)
-    content = found.content if found is not None else {"program": PROGRAM, "case": reading.case}
+    content: dict[str, Any] = {"program": PROGRAM, "case": reading.case}
+    if found is not None:
+        content, last = found.content, found.record
+        # How far the mask is, only writing the mask decides: a save may have ended since `record` was made.
+        record = msgspec.structs.replace(record, status=last.status, saved_utc=last.saved_utc)
     path = study.sidecar_path(reading)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -175,11 +175,7 @@ class Study:
                 return WorkItem(reading, title, "started", problem=error)
             if found is None:
                 return WorkItem(reading, title, "new")
-            record = found.record
-            changed = record.locked_utc or record.saved_utc or record.started_utc
-            return WorkItem(
-                reading, title, record.status, record.active_s, record.flags, record.remark, changed
-            )
+            return item_of(reading, found.record, hidden=hidden)
 
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(item, readings, chunksize=64))
@@ -262,6 +258,20 @@ def reading_title(reading: Reading, *, hidden: bool) -> str:
     if hidden:
         return reading.label
     return reading.case if reading.repeat == 1 else f"{reading.case} (repeat)"
+
+
+def item_of(reading: Reading, record: ReadingRecord, *, hidden: bool) -> WorkItem:
+    """The line of a reading with its record."""
+    changed = record.locked_utc or record.saved_utc or record.started_utc
+    return WorkItem(
+        reading,
+        reading_title(reading, hidden=hidden),
+        record.status,
+        record.active_s,
+        record.flags,
+        record.remark,
+        changed,
+    )
 
 
 def now_utc() -> str:

@@ -15,7 +15,7 @@ from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.labels import WT
 from brainseg_desktop.core.metrics import confusion
 from brainseg_desktop.gui.main_window import MainWindow
-from brainseg_desktop.gui.tasks.studying import Studying
+from brainseg_desktop.gui.tasks.current_reading import CurrentReading
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import OverlayKind
 from brainseg_desktop.services.compare import AGREED, EXTRA, MISSED
@@ -153,7 +153,7 @@ def blinded(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Says that the reading is blinded, or no more; the window asks again whenever masks change."""
 
     def say(on: bool) -> None:
-        monkeypatch.setattr(Studying, "is_blinded_reading", property(lambda _: on))
+        monkeypatch.setattr(CurrentReading, "is_blinded", property(lambda _: on))
 
     say(True)
     return say

@@ -118,7 +118,7 @@ def test_an_empty_reading_is_locked_only_when_meant(qtbot: QtBot, reading: MainW
     study = reading.studying.study
     assert study is not None
     first = study.readings["Anna"][0]
-    button = next(b for b in reading.studying.bar.findChildren(QPushButton) if "Accept" in b.text())
+    button = next(b for b in reading.studying.current.bar.findChildren(QPushButton) if "Accept" in b.text())
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     _answer(qtbot, reading, "Cancel")
     settle(qtbot, reading)
@@ -132,8 +132,8 @@ def test_an_empty_reading_is_locked_only_when_meant(qtbot: QtBot, reading: MainW
 
 def test_accept_pressed_twice_locks_one_reading(qtbot: QtBot, reading: MainWindow) -> None:
     _paint(qtbot, reading)
-    reading.studying.accept()
-    reading.studying.accept()
+    reading.studying.current.accept()
+    reading.studying.current.accept()
     qtbot.waitUntil(lambda: reading.windowTitle().startswith("Reading 002"), timeout=10_000)
     settle(qtbot, reading)
     assert [i.status for i in reading.studying.items] == ["locked", "started", "new"]
@@ -151,7 +151,7 @@ def test_a_full_disk_at_locking_keeps_the_reading_open_and_the_strokes(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(atomic, "write_synced", full)
-    reading.studying.accept()
+    reading.studying.current.accept()
     qtbot.waitUntil(lambda: "no room" in reading.messages.text, timeout=10_000)
     assert reading.windowTitle().startswith("Reading 001")
     monkeypatch.setattr(atomic, "write_synced", plain)
@@ -161,7 +161,7 @@ def test_a_full_disk_at_locking_keeps_the_reading_open_and_the_strokes(
     reading.actions_by_name["redo"].trigger()
     assert np.array_equal(reading.session.shown.label_map.array, labels)
     with qtbot.waitSignal(reading.studying.opened, timeout=10_000):
-        reading.studying.accept()
+        reading.studying.current.accept()
     settle(qtbot, reading)
     assert reading.studying.items[0].status == "locked"
 
@@ -169,7 +169,7 @@ def test_a_full_disk_at_locking_keeps_the_reading_open_and_the_strokes(
 def test_flags_remark_and_time_are_in_the_record(qtbot: QtBot, reading: MainWindow) -> None:
     study = reading.studying.study
     assert study is not None
-    bar = reading.studying.bar
+    bar = reading.studying.current.bar
     qtbot.mouseClick(
         bar._flags["discuss"],
         Qt.MouseButton.LeftButton,
@@ -185,7 +185,7 @@ def test_flags_remark_and_time_are_in_the_record(qtbot: QtBot, reading: MainWind
     assert reading.studying.window.worklist.model.items[0].remark == "where does the oedema end?"
     _paint(qtbot, reading)
     with qtbot.waitSignal(reading.studying.opened, timeout=10_000):
-        reading.studying.accept()
+        reading.studying.current.accept()
     settle(qtbot, reading)
     assert reading.studying.items[0].flags == ("discuss",)
     assert reading.studying.items[0].active_s > 0
@@ -224,7 +224,7 @@ def test_strokes_after_a_crash_come_back_with_the_reading_and_with_nothing_else(
     labels = _paint(qtbot, window)
     # As if killed: nothing is written but the journal; its lock and the claim end with the process.
     window.session.close()
-    window.studying.reading = None
+    window.studying.current.opened = None
     window.studying.study.close()  # type: ignore[union-attr]
     other = make()
     other.recovering.offer()
@@ -251,7 +251,7 @@ def test_an_ordinary_case_opened_in_between_ends_the_reading(
     labels = _paint(qtbot, reading)
     open_case(qtbot, reading, sample)
     settle(qtbot, reading)
-    assert not reading.studying.bar.isVisible()
+    assert not reading.studying.current.bar.isVisible()
     assert reading.actions_by_name["segment"].isEnabled()
     assert reading.agreement.is_available
     written = np.asarray(nibabel.load(study.mask_path(study.readings["Anna"][0])).dataobj)
@@ -270,3 +270,66 @@ def test_a_second_instance_of_the_same_reader_is_told(
     join(qtbot, second, folder, "Ben")
     first.close()
     second.close()
+
+
+def test_another_case_opened_while_a_reading_is_being_locked(
+    qtbot: QtBot, reading: MainWindow, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock fails after the reader has gone on: what he opened stays his to change, nothing is lost."""
+    from brainseg_desktop.gui.tasks import current_reading
+    from brainseg_desktop.io.atomic import write_error
+
+    labels = _paint(qtbot, reading)
+    first = reading.studying.study.readings["Anna"][0]  # type: ignore[union-attr]
+
+    def fail(*_: object, **__: object) -> None:
+        raise write_error(OSError(28, "full"), Path("study"))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(current_reading, "save_reading", fail)
+        reading.studying.current.accept()
+        open_case(qtbot, reading, sample)
+        settle(qtbot, reading)
+    assert reading.session.terms.reader == "Reader"
+    assert not reading.session.terms.read_only
+    assert "no room" in reading.messages.text
+    reading.studying.read(first)
+    qtbot.waitUntil(lambda: reading.windowTitle().startswith("Reading 001"), timeout=10_000)
+    settle(qtbot, reading)
+    assert reading.session.shown is not None
+    assert np.array_equal(reading.session.shown.label_map.array, labels)
+    assert reading.session.editable() is not None
+
+
+def test_a_note_written_after_a_save_does_not_take_the_draft_back(qtbot: QtBot, reading: MainWindow) -> None:
+    _paint(qtbot, reading)
+    study = reading.studying.study
+    assert study is not None
+    reading.studying.current.save()
+    reading.studying.current.bar._flags["unsure"].click()
+    settle(qtbot, reading)
+    found = study.sidecar(study.readings["Anna"][0])
+    assert found is not None
+    assert (found.record.status, found.record.flags) == ("draft", ("unsure",))
+    assert found.seal_holds
+
+
+def test_a_locked_reading_is_shown_beside_the_others_as_soon_as_the_design_allows(
+    qtbot: QtBot, window: MainWindow, make_study: MakeStudy
+) -> None:
+    study = make_study(reveal="case")
+    join(qtbot, window, study.folder, "Anna")
+    read_next(qtbot, window)
+    first = study.readings["Anna"][0]
+    _paint(qtbot, window)
+    with qtbot.waitSignal(window.studying.opened, timeout=10_000):
+        window.studying.current.accept()
+    settle(qtbot, window)
+    window.studying.read(first)
+    qtbot.waitUntil(lambda: window.windowTitle().startswith(first.case), timeout=10_000)
+    settle(qtbot, window)
+    case = window.session.case
+    assert case is not None
+    assert {"Anna", "Reference"} <= {r.rater for r in case.ratings}
+    assert window.agreement.is_available
+    assert window.session.editable() is not case.rating("Anna")

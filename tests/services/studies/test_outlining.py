@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,8 +31,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A network that marks a ball, and the cases it was asked for; no process is started."""
     cases: list[str] = []
 
-    def predict(case: Case, *_: object, **__: object) -> Rating:
+    def predict(case: Case, *_: object, on_progress: Callable[..., None], **__: object) -> Rating:
         cases.append(case.name)
+        on_progress(1, 1, None)
         if case.name.endswith("1") and len(cases) < 4:
             raise UserError("file_truncated", path=Path("x"))
         labels = LabelMap((2 * ball((12, 10, 6), 3)).astype(np.uint8))
@@ -68,7 +70,9 @@ def test_every_case_is_outlined_once_and_a_bad_one_does_not_stop_the_rest(
 
 
 def test_it_can_be_cancelled_between_two_cases(make_study: MakeStudy, asked: list[str]) -> None:
-    result = outline_cases(make_study(), cancelled=lambda: len(asked) == 1)
+    cancel = threading.Event()
+    # The first case is told of as done before the second begins.
+    result = outline_cases(make_study(), cancel=cancel, tell=lambda share: asked and cancel.set())
     assert result.cancelled
     assert (result.written, len(asked)) == (1, 1)
 

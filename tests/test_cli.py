@@ -14,7 +14,12 @@ import pytest
 from scipy import ndimage
 
 from brainseg_desktop.cli import Front, run
+from brainseg_desktop.services.exporting.forms import form_named
+from brainseg_desktop.services.exporting.job import job_for
+from brainseg_desktop.services.exporting.run import write_form
 from brainseg_desktop.services.paths import user_models_dir
+from tests.dicom_example import example, oblique
+from tests.exporting_example import octants
 from tests.inference.tiny import network_table, onnx_bytes, random_layers, write_card, write_tiny
 
 SCORES = {"dice", "iou", "precision", "sensitivity", "specificity", "hd95_mm", "assd_mm", "surface_dice"}
@@ -416,6 +421,22 @@ def test_export_of_several_masks_goes_on_after_a_bad_one(
     assert len(list(again.glob("*.nii.gz"))) == len(list(again.glob("*.txt"))) == 2
     capsys.readouterr()
     assert call_json(capsys, "compare", mask, path)["regions"]["WT"]["dice"]["value"] == 1.0
+    [found] = call_json(capsys, "check", path)["results"]
+    assert (found["what"], found["kind"], found["opens"]) == ("mask", "nrrd", True)
+
+
+def test_a_dicom_exam_by_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    exam = example(tmp_path / "exam", oblique((12, -20, 33), (0.9, 0.9, 5.0)), (8, 9, 7))
+    rating = octants(exam)
+    mask, made = tmp_path / "reader_seg.nii.gz", tmp_path / "out" / "m.dcm"
+    write_form(form_named("nifti"), job_for(exam, rating, mask))
+    assert call("export", mask, "--like", tmp_path / "exam", "--to", "dicom-seg", "-o", made) == 0
+    capsys.readouterr()
+    regions = call_json(capsys, "compare", mask, made)["regions"]
+    assert [regions[name]["dice"]["value"] for name in ("WT", "TC", "ET")] == [1.0, 1.0, 1.0]
+    [found] = call_json(capsys, "check", made)["results"]
+    assert (found["what"], found["kind"], found["opens"]) == ("mask", "dicom-seg", True)
+    assert call_json(capsys, "agreement", mask, made)["readers"] is not None
 
 
 def test_evaluate_scores_cases_against_their_references(

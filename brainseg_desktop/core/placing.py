@@ -28,8 +28,8 @@ def offset_on(part: Grid, grid: Grid) -> tuple[int, int, int] | str:
         The offset; or why the voxel centres are not the same: ``"shape"`` (the part sticks out),
         ``"spacing"``, ``"orientation"`` or ``"position"``, as `Grid.mismatch` says it.
     """
-    if part.shape == grid.shape:
-        return grid.mismatch(part) or (0, 0, 0)
+    if part.shape == grid.shape and grid.mismatch(part) is None:
+        return (0, 0, 0)
     if not (part.spacing_known and grid.spacing_known):
         return "shape"
     last = np.array(part.shape) - 1

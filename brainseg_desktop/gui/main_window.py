@@ -489,10 +489,12 @@ class MainWindow(QMainWindow):
 
     @staticmethod
     def _looks_like_mask(path: Path) -> bool:
+        from brainseg_desktop.io.mask_files import mask_form
         from brainseg_desktop.io.names import NameKind, read_name
         from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem
 
-        return path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK
+        named = path.is_file() and is_nifti_name(path)
+        return bool(mask_form(path)) or (named and read_name(nifti_stem(path)).kind is NameKind.MASK)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.toolbox.finish()

@@ -10,8 +10,9 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.labels import Label, LabelScheme
 from brainseg_desktop.io import nifti, tiff
-from brainseg_desktop.io.dicom.seg_read import is_dicom, read_seg
+from brainseg_desktop.io.dicom.seg_read import is_dicom, is_segmentation, read_seg
 from brainseg_desktop.io.itksnap import description_beside, read_description
+from brainseg_desktop.io.names import read_name
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.seg_nrrd import is_nrrd, read_nrrd_mask
 from brainseg_desktop.io.segments import Understood, understand
@@ -56,6 +57,14 @@ def read_any_mask(
     if mask.sidecar is not None:
         return nifti.read_mask(path, None, hints)
     return replace(mask, scheme=named.scheme, why=named.why)
+
+
+def mask_form(path: Path) -> str:
+    """``"nrrd"`` or ``"dicom-seg"`` of a file that can only be a mask; empty where it may be an image."""
+    head = _head(path) if path.is_file() else b""
+    if is_nrrd(head):
+        return "nrrd" if read_name(path.name.split(".")[0]).sequence is None else ""
+    return "dicom-seg" if is_dicom(head) and is_segmentation(path) else ""
 
 
 def _named(path: Path) -> Understood | None:

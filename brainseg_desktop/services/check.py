@@ -11,6 +11,7 @@ from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io.layouts import CaseFiles, find_case, find_cases
+from brainseg_desktop.io.mask_files import mask_form
 from brainseg_desktop.io.names import NameKind, read_name
 from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem, read_volume
 from brainseg_desktop.services.messages import words
@@ -29,7 +30,8 @@ class CheckResult:
     name : str
     opens : bool
     kind : str
-        ``"nifti"`` or ``"slices"``; empty if nothing was found.
+        ``"nifti"``, ``"slices"`` or ``"dicom"``, of masks ``"nrrd"`` or ``"dicom-seg"`` too; empty if
+        nothing was found.
     sequences, missing : tuple of str
     masks : mapping of rater to the name of its label scheme
     shape, spacing_mm : of the grid; spacing None where the files do not state it
@@ -83,6 +85,9 @@ def check(path: Path, scheme: LabelScheme | None = None) -> list[CheckResult]:
     Everything is read, since a file that is cut short shows it only at its end.
     """
     try:
+        form = mask_form(path)
+        if form:
+            return [_check_mask(path, scheme, form)]
         if path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK:
             return [_check_mask(path, scheme)]
         if path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).sequence is None:
@@ -138,14 +143,14 @@ def _check_image(path: Path) -> CheckResult:
     )
 
 
-def _check_mask(path: Path, scheme: LabelScheme | None) -> CheckResult:
+def _check_mask(path: Path, scheme: LabelScheme | None, form: str = "nifti") -> CheckResult:
     mask = load_mask(path, scheme)
     return CheckResult(
         path,
         "mask",
         nifti_stem(path),
         True,
-        "nifti",
+        form,
         masks=((nifti_stem(path), mask.scheme.name),),
         shape=mask.grid.shape,
         spacing_mm=_spacing(mask.grid),

@@ -32,6 +32,17 @@ def is_dicom(raw: bytes) -> bool:
     return raw[128:132] == b"DICM"
 
 
+def is_segmentation(path: Path) -> bool:
+    """Whether a DICOM file is a segmentation object and no image."""
+    import pydicom
+
+    try:
+        found = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+    except Exception:  # the library raises whatever it likes on damaged files
+        return False
+    return str(found.get("SOPClassUID", "")) in SEGMENTATION_CLASSES
+
+
 def read_seg(path: Path, scheme: LabelScheme | None = None, near: Grid | None = None) -> MaskFile:
     """Read a segmentation object: binary, fractional (marked from one half up) or a label map.
 

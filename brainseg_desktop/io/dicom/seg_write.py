@@ -8,6 +8,7 @@ the mask believes it to lie is checked here.
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,11 +93,17 @@ def seg_bytes(
         whole = np.zeros((int(instances[0].NumberOfFrames), *frames.shape[1:]), np.uint8)
         whole[np.array(header.frames) - 1] = frames
         frames = whole
+    segments = [_described(number, label, origin) for number, label in enumerate(labels, 1)]
     try:
-        return _encode(instances, frames, [_described(n, label, origin) for n, label in enumerate(labels, 1)],
-                       origin, title)  # fmt: skip
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        # The library warns of unusual names by repeating them; a patient's name may not get into a log.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _encode(instances, frames, segments, origin, title)
+    except (AttributeError, KeyError) as error:
         raise UserError("seg_not_written", path=header.files[0].parent, reason=str(error)[:160]) from error
+    except (ValueError, TypeError) as error:  # their texts quote what the instances hold
+        reason = f"{type(error).__name__} in its attributes"
+        raise UserError("seg_not_written", path=header.files[0].parent, reason=reason) from error
 
 
 def _encode(

@@ -210,6 +210,22 @@ def test_a_series_that_is_no_more_what_was_opened_is_refused(exam: Case, tmp_pat
     assert not (tmp_path / "m.dcm").exists()
 
 
+def test_no_name_of_a_patient_is_repeated(
+    exam: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    """The library that writes warns of names that it finds unusual, and says them."""
+    files = next(iter(exam.volumes.values())).source.header.files
+    for file in files:
+        instance = pydicom.dcmread(file)
+        instance.PatientName = "Unusualname"
+        del instance.AccessionNumber, instance.StudyID
+        instance.save_as(file)
+    write_form(form_named("dicom-seg"), job_for(exam, octants(exam), tmp_path / "m.dcm"))
+    assert pydicom.dcmread(tmp_path / "m.dcm").PatientName == "Unusualname"
+    assert "Unusualname" not in "".join(capfd.readouterr())
+    assert [str(w.message) for w in recwarn if "Unusualname" in str(w.message)] == []
+
+
 def test_who_made_it(exam: Case, tmp_path: Path) -> None:
     network = {"model": "glioma-unet", "version": "1.2"}
     cases = [

@@ -20,8 +20,8 @@ _NEED_CASE = (
     "segment export case_report load_mask align close_case compare crosshair window brush eraser ruler angle "
     "roi diameters smart_brush polygon lasso spline scissors fill threshold scribble interpolate "
     "intensity_rule delete_measurement fit auto_window maximise link view_window view_menu copy_picture "
-    "save_picture curtain blink both_masks difference label_centre next_labelled previous_labelled cine slice_up "
-    "slice_down"
+    "save_picture curtain blink both_masks difference label_centre next_labelled previous_labelled cine "
+    "slice_up slice_down"
 )
 # What cannot be done without a network's uncertainty.
 _NEED_DOUBT = ("uncertainty", "next_doubt", "previous_doubt", "accept_doubt", "edit_doubt", "clear_doubt")

@@ -194,7 +194,8 @@ class AlignDialog(QDialog):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.check.set_blinking(False)
         self.gone.emit()
-        super().closeEvent(event)
+        # Not QDialog's own way, which asks `reject` and so would come back here.
+        event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # As the wheel does, the page keys go through the slices of the check.

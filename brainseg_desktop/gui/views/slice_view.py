@@ -280,7 +280,9 @@ class SliceView(QWidget):
         if state.shows_agreement_map:
             marks.append(f"{state.region.name}: in how many of {len(state.readers)} masks")
         if not state.case.is_aligned(self.sequence):
-            marks.append("own grid")
+            placement = state.case.placements.get(self.sequence)
+            registered = placement is not None and placement.how == "registered"
+            marks.append("own grid, registered" if registered else "own grid")
         return Captions(
             self.sequence.value,
             where,

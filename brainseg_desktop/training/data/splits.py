@@ -68,6 +68,8 @@ def split_entries(
             left_out += 1
         else:
             sides[side].append(entry)
+    if split.parts:
+        sides = _part(sides, recipe)
     known = {name for entry in ordered for name in (entry.name, entry.patient)}
     for name in sorted(set(named) - known):
         problems.append(Problem("case_missing", name, f"split.{named[name]}"))
@@ -88,6 +90,18 @@ def split_slices(exam: PreparedExam, recipe: Recipe, side: str) -> PreparedExam 
     return dataclasses.replace(
         exam, slices=exam.slices[chosen], targets=exam.targets[chosen], kept=exam.kept[chosen]
     )
+
+
+def _part(sides: dict[str, list[Entry]], recipe: Recipe) -> dict[str, list[Entry]]:
+    """One part of the training side as the validation side; see `SplitConfig.parts`."""
+    parts, part = recipe.split.parts, recipe.split.part
+    patients = sorted({patient_key(entry.patient) for entry in sides["train"]})
+    # Whatever the seed of a run: the runs of a cross-validation may each have their own.
+    random = np.random.default_rng(parts)
+    held = {patients[i] for i in random.permutation(len(patients))[part::parts]}
+    train = [entry for entry in sides["train"] if patient_key(entry.patient) not in held]
+    validation = [entry for entry in sides["train"] if patient_key(entry.patient) in held]
+    return {"train": train, "validation": validation, "test": [], "slices": []}
 
 
 def draw(names: list[str], recipe: Recipe, salt: str = "") -> dict[str, str]:

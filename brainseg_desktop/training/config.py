@@ -264,6 +264,10 @@ class EvaluationConfig(Strict, frozen=True):
         Average with the left-right mirror image (test-time flip).
     tune : bool
         Choose thresholds, specks, holes and temperature on the validation side.
+    parts : tuple of str
+        Checkpoints of the runs of a cross-validation (`SplitConfig.parts`), in the order of the parts. What
+        is chosen is then chosen on the training side too, each patient as the network sees it that has not
+        met it: eight patients are few to choose by.
     postprocess : Postprocess
         What is taken where nothing is tuned.
     bootstrap : int
@@ -272,6 +276,7 @@ class EvaluationConfig(Strict, frozen=True):
 
     mirrored: bool = False
     tune: bool = True
+    parts: tuple[str, ...] = ()
     postprocess: Postprocess = Postprocess()
     bootstrap: int = 1000
 

@@ -6,18 +6,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SYSTEM := $(VENV)/.system
+TEST_SYSTEM := $(VENV)/.test-system
 CODE := brainseg_desktop tests resources
 # What Qt's wheels load at run time, and a font to draw with.
 PACKAGES := libegl1 libgl1 libopengl0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxkbcommon-x11-0 \
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 fonts-dejavu-core
+# A real archive for the tests of PACS (some 10 MB with what it needs); the program itself does without.
+TEST_PACKAGES := orthanc orthanc-dicomweb
+# Which of the packages $(1) are not there, and how they come.
+MISSING = $$(for p in $(1); do \
+	dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | xargs)
+APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .PHONY: run test lint format bench bench-napari selftest sample
 
 run: $(INSTALLED) $(SYSTEM)
 	@$(BIN)/brainseg open resources/sample --if-no-display out
 
-test: $(INSTALLED) $(SYSTEM) lint
+test: $(INSTALLED) $(SYSTEM) $(TEST_SYSTEM) lint
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)
@@ -64,13 +71,31 @@ $(INSTALLED): pyproject.toml constraints.txt
 # Other systems than Debian and its kin bring these libraries with their desktop.
 $(SYSTEM): $(INSTALLED)
 	@if command -v dpkg-query >/dev/null; then \
-		missing=$$(for p in $(PACKAGES); do \
-			dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | xargs); \
+		missing=$(call MISSING,$(PACKAGES)); \
 		if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
-			apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+			apt-get update -qq && $(APT_INSTALL) $$missing; \
 		elif [ -n "$$missing" ]; then \
 			echo "Libraries of Qt are missing. Run:  sudo apt-get install $$missing"; exit 1; \
 		fi; \
+	fi
+	@touch $@
+
+# Without them the tests that need them are skipped, and say so. Debian would start the archive as a service;
+# the policy keeps it from that, and it is not to start with the machine either.
+$(TEST_SYSTEM): $(SYSTEM)
+	@if command -v dpkg-query >/dev/null; then \
+		missing=$(call MISSING,$(TEST_PACKAGES)); policy=/usr/sbin/policy-rc.d; \
+		if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
+			if [ ! -e $$policy ]; then \
+				printf '#!/bin/sh\nexit 101\n' > $$policy; chmod +x $$policy; trap "rm -f $$policy" EXIT; \
+			fi; \
+			{ apt-get update -qq && $(APT_INSTALL) $$missing; } || \
+				echo "$$missing could not be installed: tests against a real archive are skipped."; \
+			! command -v systemctl >/dev/null || systemctl disable orthanc >/dev/null 2>&1 || true; \
+		elif [ -n "$$missing" ]; then \
+			echo "Tests against a real archive are skipped. For them:  sudo apt-get install $$missing"; \
+		fi; \
+	else \
+		echo "Tests against a real archive are skipped: they need Debian's packages $(TEST_PACKAGES)."; \
 	fi
 	@touch $@

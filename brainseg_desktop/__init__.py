@@ -1,3 +1,3 @@
 """BrainSeg Desktop: segment, correct and measure brain tumour masks. Research use only."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

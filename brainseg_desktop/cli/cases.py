@@ -62,6 +62,19 @@ def open_command(front: Front, case: Path | None, output: Path | None) -> int:
 @click.option("--t2", type=FILE, metavar="FILE")
 @click.option("--flair", type=FILE, metavar="FILE", help="Sequences of one exam, instead of CASE.")
 @click.option(
+    "--align",
+    type=click.Choice(["headers", "register", "off"]),
+    default="headers",
+    show_default=True,
+    help="Sequences on other grids: resample them where their headers put them, register all by mutual "
+    "information, or leave them out.",
+)
+@click.option(
+    "--reference",
+    type=click.Choice(["T1", "T1CE", "T2", "FLAIR"], case_sensitive=False),
+    help="The sequence whose grid the mask gets, where the grids differ and no mask is there yet.",
+)
+@click.option(
     "--uncertainty",
     is_flag=True,
     help="Also write DIR/<case>_uncertainty.nii.gz: how undecided the network is in each voxel, 0 to 1 bit "
@@ -78,6 +91,8 @@ def segment_command(
     t1ce: Path | None,
     t2: Path | None,
     flair: Path | None,
+    align: str,
+    reference: str | None,
     uncertainty: bool,
     as_json: bool,
 ) -> int:
@@ -95,7 +110,15 @@ def segment_command(
     results = []
     with (
         progress_bar("Segmenting") as bar,
-        segment_cases(output, model, device, scheme, uncertainty=uncertainty) as segment,
+        segment_cases(
+            output,
+            model,
+            device,
+            scheme,
+            uncertainty=uncertainty,
+            align=align,
+            reference=Sequence(reference) if reference else None,
+        ) as segment,
     ):
         for done, case in enumerate(wanted):
             results.append(segment(case, _part_of(bar, done, len(wanted))))
@@ -112,7 +135,7 @@ def segment_command(
             for r in results
         ]
         print_table(["Case", "WT mL", "TC mL", "ET mL", "Seconds", "Mask"], rows)
-    for note in (n for r in results for n in r.notes):
+    for note in (n for r in results for n in (*r.notes, *r.outside)):
         click.echo(note, err=True)
     failed = [r for r in results if r.error is not None]
     for result in failed:

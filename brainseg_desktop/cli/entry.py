@@ -15,14 +15,18 @@ from brainseg_desktop import __version__
 from brainseg_desktop.cli.cases import check_command, models_command, open_command, segment_command
 from brainseg_desktop.cli.data import data_command
 from brainseg_desktop.cli.masks import compare_command, export_command
+from brainseg_desktop.cli.pacs import pacs_command
 from brainseg_desktop.cli.programs import (
     bench_command,
     evaluate_command,
+    measure_command,
+    register_command,
     selftest_command,
     train_command,
     worker_command,
 )
 from brainseg_desktop.cli.readers import agreement_command, audit_command
+from brainseg_desktop.cli.studies import study_command
 from brainseg_desktop.core.errors import UserError
 
 DONE, BUG, MENDABLE, INTERRUPTED = 0, 1, 2, 130
@@ -61,6 +65,8 @@ for _command in (
     models_command,
     compare_command,
     agreement_command,
+    study_command,
+    pacs_command,
     audit_command,
     export_command,
     check_command,
@@ -70,6 +76,8 @@ for _command in (
     bench_command,
     selftest_command,
     worker_command,
+    measure_command,
+    register_command,
 ):
     commands.add_command(_command)
 

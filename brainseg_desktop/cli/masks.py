@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from brainseg_desktop.cli.console import number, print_json, print_table
+from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from brainseg_desktop.services.compare import AgreementReport
@@ -58,17 +58,56 @@ def _print_report(report: AgreementReport) -> None:
 
 
 @click.command("export")
-@click.argument("mask", type=FILE)
+@click.argument("masks", metavar="MASK...", nargs=-1, required=True, type=FILE)
 @click.option(
-    "--like", "image", required=True, type=FILE, help="Image or folder of slices, whose grid is taken."
+    "--like",
+    "image",
+    type=FILE,
+    help="Image, folder of slices or exam, whose grid is taken. Without it MASK is the folder of a case, and "
+    "the masks beside its images are written.",
 )
-@click.option("--to", "form", required=True, metavar="nifti|tif|png", help="Form of the file.")
-@click.option("-o", "output", required=True, type=FILE, metavar="FILE", help="File; for tif a folder.")
+@click.option(
+    "--to",
+    "form",
+    required=True,
+    metavar="nifti|dicom-seg|nrrd|itksnap|tif|png|coco|stl|ply|csv|bids",
+    help="Form of the file.",
+)
+@click.option(
+    "-o", "output", required=True, type=FILE, metavar="FILE|DIR", help="File or folder; for several a folder."
+)
 @click.option("--scheme", metavar="S", help="How the mask numbers its labels, where that is not plain.")
-def export_command(mask: Path, image: Path, form: str, output: Path, scheme: str | None) -> int:
-    """Write MASK in another form, on the grid of an image."""
+@click.option("--int16", "wide", is_flag=True, help="NIfTI with numbers of 16 bits instead of 8.")
+def export_command(
+    masks: tuple[Path, ...], image: Path | None, form: str, output: Path, scheme: str | None, wide: bool
+) -> int:
+    """Write masks in another form, on the grid of an image."""
+    if image is None or len(masks) > 1:
+        return _export_many(masks, image, form, output, scheme, wide)
     from brainseg_desktop.services.mask_files import export_file
 
-    for path in export_file(mask, image, form, output, scheme):
+    for path in export_file(masks[0], image, form, output, scheme, wide):
         click.echo(str(path))
     return 0
+
+
+def _export_many(
+    masks: tuple[Path, ...], image: Path | None, form: str, output: Path, scheme: str | None, wide: bool
+) -> int:
+    """One line for each mask: its file on stdout, or on stderr why there is none."""
+    from brainseg_desktop.io.schemes import scheme_named
+    from brainseg_desktop.services.exporting.batch import export_many, masks_beside, masks_like
+    from brainseg_desktop.services.exporting.forms import form_named
+    from brainseg_desktop.services.messages import words
+
+    chosen, numbering = form_named(form), scheme_named(scheme) if scheme else None
+    wanted = masks_beside(masks, numbering) if image is None else masks_like(masks, image, numbering)
+    failed = 0
+    with progress_bar("Export") as tell:
+        for outcome in export_many(wanted, chosen, output, wide=wide, tell=tell):
+            if outcome.written is not None:
+                click.echo(str(outcome.written.path))
+            elif outcome.error is not None:
+                failed += 1
+                click.echo(f"{outcome.name}: {words(outcome.error)}", err=True)
+    return 2 if failed else 0

@@ -122,20 +122,33 @@ def _evaluate_recipe(
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 @click.option("--against", type=click.Choice(["napari"]), help="A peer to be measured in the same run.")
 @click.option("--peer", type=FILE, help="The Python that has the peer, if it is not this one.")
+@click.option(
+    "--study", "is_study", is_flag=True, help="Measure a study of 20 cases by 5 readers; no window."
+)
 @click.option("--window", "part", type=click.Choice(["start", "all", "series"]), hidden=True)
 @click.pass_obj
 def bench_command(
-    front: Front, case: Path | None, as_json: bool, against: str | None, peer: Path | None, part: str | None
+    front: Front,
+    case: Path | None,
+    as_json: bool,
+    against: str | None,
+    peer: Path | None,
+    is_study: bool,
+    part: str | None,
 ) -> int:
     """Measure the speed of this program here, beside its budgets."""
     if part is not None and case is not None:
         # A process of the bench itself, which times the start: nothing else may be loaded here.
         return front.measure_window(case, part)
-    from brainseg_desktop.services.bench import find_peer, run_bench
+    from brainseg_desktop.services.bench import find_peer, run_bench, run_study_bench
 
     if against is not None and peer is None:
         peer = find_peer(against)
-    report = run_bench(case, tell=lambda line: click.echo(line, err=True), peer=peer)
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    report = run_study_bench(case, tell) if is_study else run_bench(case, tell, peer=peer)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -157,6 +170,22 @@ def selftest_command(as_json: bool) -> int:
     else:
         print_table(["", "Check", ""], [["ok" if s.ok else "FAILED", s.name, s.detail] for s in steps])
     return 0 if all(s.ok for s in steps) else MENDABLE
+
+
+@click.command("measure", hidden=True)
+def measure_command() -> int:
+    """Measure cases of a study for another process (started by the program itself, where it is frozen)."""
+    from brainseg_desktop.services.studies.case_worker import main
+
+    return main()
+
+
+@click.command("register", hidden=True)
+def register_command() -> int:
+    """Register two volumes for another process (started by the program itself, where it is frozen)."""
+    from brainseg_desktop.services.alignment.worker import main
+
+    return main()
 
 
 @click.command("worker")

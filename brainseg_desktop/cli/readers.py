@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
+from brainseg_desktop.core.errors import UserError
 
 if TYPE_CHECKING:
     from brainseg_desktop.services.agreement import ReadersReport
@@ -16,26 +17,52 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command("agreement")
-@click.argument("masks", nargs=-1, required=True, type=FILE, metavar="MASK MASK...")
-@click.option("-o", "output", type=FILE, metavar="DIR", help="Write tables and the majority's mask there.")
+@click.argument("places", nargs=-1, required=True, type=FILE, metavar="STUDY | MASK MASK...")
+@click.option(
+    "-o", "output", type=FILE, metavar="DIR", help="Write tables, report and consensus masks there."
+)
 @click.option("--scheme", metavar="S", help="How the masks number their labels, where that is not plain.")
 @click.option(
     "--tolerance-mm",
     type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Of the surface Dice.",
+    help="Of the surface Dice; that of the study, or 1.",
 )
+@click.option("--names", is_flag=True, help="Name the cases in the report; numbered if left out.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes for a study; one a core by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def agreement_command(
-    masks: tuple[Path, ...], output: Path | None, scheme: str | None, tolerance_mm: float, as_json: bool
+    places: tuple[Path, ...],
+    output: Path | None,
+    scheme: str | None,
+    tolerance_mm: float | None,
+    names: bool,
+    workers: int | None,
+    as_json: bool,
 ) -> int:
-    """Measure the agreement of several readers' masks of one case."""
+    """Measure the agreement of several readers: of a study, or of their masks of one case.
+
+    STUDY is the folder of a study, or one with a folder of masks for each reader or each case.
+    """
+    if len(places) == 1 and places[0].is_dir():
+        from brainseg_desktop.cli.study_agreement import study_agreement
+
+        return study_agreement(places[0], output, scheme, tolerance_mm, workers, as_json, names=names)
+    if len(places) == 1 and not places[0].exists():
+        raise UserError("file_missing", path=places[0])
     from brainseg_desktop.services.agreement import agree_on_files, write_agreement
 
+    tolerance_mm = tolerance_mm or 1.0
     with progress_bar("Comparing readers") as bar:
-        report, loose = agree_on_files(masks, scheme, tolerance_mm, tell=bar)
+        report, loose = agree_on_files(places, scheme, tolerance_mm, tell=bar)
     written = write_agreement(output, report, loose) if output is not None else ()
+    if output is not None and all(place.is_file() for place in places):
+        from brainseg_desktop.services.studies.loose import material_from_masks
+        from brainseg_desktop.services.studies.measuring import measure_study
+        from brainseg_desktop.services.studies.output import write_study
+
+        material = material_from_masks(places, loose.scheme.name, tolerance_mm)
+        measured = measure_study(material, workers=workers)
+        written += write_study(output, material, measured, show_names=names)
     if as_json:
         print_json(report.to_dict() | {"written": [str(p) for p in written]})
         return 0

@@ -15,6 +15,7 @@ from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.history import History, LabelMap
 from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.reslice import overlap
+from brainseg_desktop.core.rigid import RigidTransform
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 
 
@@ -63,6 +64,29 @@ class Rating:
         self.history = History(self.label_map)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """Where a sequence was put so that the network may use it, beside the others.
+
+    Parameters
+    ----------
+    how : str
+        ``"headers"``: where its header puts it. ``"registered"``: moved by a registration.
+    transform : RigidTransform
+        From where the header puts it to where it is taken to lie; RAS mm.
+    details : mapping
+        How good it is, for the sidecar of a mask: plain values only.
+    """
+
+    how: str
+    transform: RigidTransform = field(default_factory=RigidTransform.identity)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"how": self.how, "matrix": self.transform.matrix.tolist(), **self.details}
+
+
 @dataclass(slots=True, eq=False)
 class Case:
     """Sequences of one exam, and their ratings.
@@ -81,6 +105,8 @@ class Case:
     ----------
     aligned : mapping of Sequence to Volume
         Those of `volumes` on `grid`, voxel for voxel; at least one.
+    placements : mapping of Sequence to Placement
+        The sequences that were brought together with the others; see `place`.
 
     Raises
     ------
@@ -95,10 +121,13 @@ class Case:
     volumes: Mapping[Sequence, Volume]
     ratings: list[Rating] = field(default_factory=list)
     aligned: Mapping[Sequence, Volume] = field(init=False)
+    placements: Mapping[Sequence, Placement] = field(init=False, default_factory=dict)
+    _as_read: Mapping[Sequence, Volume] = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.volumes:
             raise UserError("case_empty", name=self.name)
+        self._as_read = dict(self.volumes)
         reasons = {s: self.grid.mismatch(v.grid) for s, v in self.volumes.items()}
         self.aligned = {s: v for s, v in self.volumes.items() if reasons[s] is None}
         for sequence, reason in reasons.items():
@@ -122,6 +151,31 @@ class Case:
     def is_aligned(self, sequence: Sequence) -> bool:
         """Whether this exam has the sequence, and on `grid` voxel for voxel."""
         return sequence in self.aligned
+
+    def as_read(self, sequence: Sequence) -> Volume:
+        """The sequence where its header puts it, whatever has been done to bring it to the others."""
+        return self._as_read[sequence]
+
+    def place(self, sequence: Sequence, placement: Placement | None) -> None:
+        """Put a sequence at another place in the world, or back; no voxel of it is changed.
+
+        Raises
+        ------
+        ValueError
+            If no sequence would be left on the grid of the masks.
+        """
+        read = self._as_read[sequence]
+        volume = read
+        if placement is not None and placement.how == "registered":
+            volume = Volume(read.data, placement.transform.moved(read.grid), read.source, read.sequence)
+        volumes = {s: volume if s is sequence else v for s, v in self.volumes.items()}
+        aligned = {s: v for s, v in volumes.items() if self.grid.mismatch(v.grid) is None}
+        if not aligned:
+            raise ValueError("the sequence that the masks are drawn on stays where it is")
+        placements = {s: p for s, p in self.placements.items() if s is not sequence}
+        if placement is not None:
+            placements[sequence] = placement
+        self.volumes, self.aligned, self.placements = volumes, aligned, placements
 
     def rating(self, rater: str) -> Rating | None:
         """The rating of that name, if there is one."""

@@ -74,6 +74,11 @@ class Confusion:
     tn: int
 
     @property
+    def turned(self) -> Confusion:
+        """The counts with the mask as reference."""
+        return Confusion(self.tp, self.fn, self.fp, self.tn)
+
+    @property
     def reference_count(self) -> int:
         return self.tp + self.fn
 

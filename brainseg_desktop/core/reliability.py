@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -275,10 +276,18 @@ def bootstrap_ci(values: ArrayLike, seed: int, resamplings: int = 2000, level: f
     mean = Statistic(float(sums.sum() / counts.sum()), "ok", subjects, excluded)
     if subjects < 2:
         return BootstrapMean(mean, None)
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamplings)
-    for index in range(resamplings):
-        drawn = generator.integers(0, subjects, subjects)
-        means[index] = sums[drawn].sum() / counts[drawn].sum()
+    times = _times_drawn(subjects, seed, resamplings)
+    # Where no subject lacks a value every resampling has the same number of them.
+    values = times @ counts if np.ptp(counts) > 0 else counts.sum()
+    means = times @ sums / values
     lower, upper = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapMean(mean, Interval(float(lower), float(upper)))
+
+
+@lru_cache(maxsize=4)
+def _times_drawn(subjects: int, seed: int, resamplings: int) -> NDArray[np.float64]:
+    """How often each resampling draws each subject, (resamplings, subjects): the same for every measure."""
+    drawn = np.random.default_rng(seed).integers(0, subjects, (resamplings, subjects))
+    drawn += np.arange(resamplings)[:, np.newaxis] * subjects
+    times = np.bincount(drawn.ravel(), minlength=resamplings * subjects)
+    return times.reshape(resamplings, subjects).astype(np.float64)

@@ -38,6 +38,11 @@ class SurfaceDistances:
     mask_to_reference: NDArray[np.float64]
 
     @property
+    def turned(self) -> SurfaceDistances:
+        """The same distances with the mask as reference."""
+        return SurfaceDistances(self.mask_to_reference, self.reference_to_mask)
+
+    @property
     def state(self) -> State:
         return emptiness(self.reference_to_mask.size > 0, self.mask_to_reference.size > 0)
 
@@ -125,6 +130,30 @@ def surface_distances(reference: Mask, mask: Mask, spacing_mm: Spacing) -> Surfa
     # Surfaces are taken in the widened box: only an edge of the array itself may count as outside.
     first, second = surface_of(reference[box.slices]), surface_of(mask[box.slices])
     return between_surfaces(first, second, spacing_mm)
+
+
+def hd95_voxel(reference: Mask, mask: Mask, distances: SurfaceDistances) -> tuple[int, int, int] | None:
+    """Where HD95 is met: the surface voxel whose distance is nearest to it, of the mask that is farther off.
+
+    Parameters
+    ----------
+    reference, mask : (X, Y, Z) arrays of bool
+    distances : SurfaceDistances
+        Those of this pair.
+
+    Returns
+    -------
+    (int, int, int) or None
+        Without a value if a mask is empty.
+    """
+    value = distances.hd95_mm.value
+    if value is None:
+        return None
+    both = ((distances.reference_to_mask, reference), (distances.mask_to_reference, mask))
+    from_one, drawn = max(both, key=lambda pair: float(np.percentile(pair[0], 95.0)))
+    # Distances stand in the order of the surface voxels in memory, whatever box they were counted in.
+    x, y, z = np.argwhere(surface_of(drawn))[int(np.abs(from_one - value).argmin())].tolist()
+    return (x, y, z)
 
 
 def between_surfaces(first: Mask, second: Mask, spacing_mm: Spacing) -> SurfaceDistances:

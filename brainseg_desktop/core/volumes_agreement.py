@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import fdtri, stdtrit
 
 from brainseg_desktop.core.reliability import Interval, Reason, complete_rows, finite_table
 
@@ -139,8 +139,8 @@ def _ci_2_1(
     if freedom < 1e-6:
         return None
     noise = k * readers + (k * n - k - n) * error
-    above = float(stats.f.ppf(tail, n - 1, freedom))
-    below = float(stats.f.ppf(tail, freedom, n - 1))
+    above = float(fdtri(n - 1, freedom, tail))
+    below = float(fdtri(freedom, n - 1, tail))
     # With next to no degrees of freedom the approximation gives an interval beside its own value.
     if not (1 <= above < np.inf and 1 <= below < np.inf):
         return None
@@ -156,8 +156,8 @@ def _ci_3_1(between: float, error: float, n: int, k: int, tail: float) -> Interv
     if error == 0:
         return Interval(1.0, 1.0)
     ratio, freedom = between / error, (n - 1) * (k - 1)
-    low = ratio / float(stats.f.ppf(tail, n - 1, freedom))
-    high = ratio * float(stats.f.ppf(tail, freedom, n - 1))
+    low = ratio / float(fdtri(n - 1, freedom, tail))
+    high = ratio * float(fdtri(freedom, n - 1, tail))
     return Interval((low - 1) / (low + k - 1), (high - 1) / (high + k - 1))
 
 
@@ -196,7 +196,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, factor: float = 1.96, level: float 
         return BlandAltman(bias, None, None, None, None, None, None, 1, excluded, "too_few")
     sd = float(difference.std(ddof=1))
     lower, upper = bias - factor * sd, bias + factor * sd
-    t = float(stats.t.ppf((1 + level) / 2, n - 1))
+    t = float(stdtrit(n - 1, (1 + level) / 2))
     of_bias, of_limit = t * sd / np.sqrt(n), t * sd * np.sqrt(3 / n)
     return BlandAltman(
         bias,

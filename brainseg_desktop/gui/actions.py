@@ -43,6 +43,13 @@ ACTIONS = (
     ),
     ActionSpec("load_mask", "Load mask...", "Case", (), "Add a mask file to the open case as a rating"),
     ActionSpec(
+        "align",
+        "Align sequences...",
+        "Case",
+        (),
+        "Bring sequences on other grids, or moved ones, to the one that the masks are drawn on",
+    ),
+    ActionSpec(
         "close_case", "Close case", "Case", ("Ctrl+W",), "Close the case; unsaved strokes stay in the journal"
     ),
     ActionSpec("next_case", "Next case", "Case", ("Ctrl+Alt+N",), "Open the next case of the list"),
@@ -70,6 +77,14 @@ ACTIONS = (
     ActionSpec(
         "export", "Export...", "Case", ("Ctrl+S",), "Write the mask to a file, read it back and compare"
     ),
+    ActionSpec(
+        "case_report",
+        "Report...",
+        "Case",
+        ("Ctrl+Shift+R",),
+        "Write a report of the mask: pictures, volumes, measures, changes, origin; PDF or HTML",
+    ),
+    ActionSpec("pacs", "PACS...", "Case", (), "Find exams in an archive, retrieve them, send results to it"),
     ActionSpec("quit", "Quit", "Case", ("Ctrl+Q",), "Close the program"),
     ActionSpec("undo", "Undo", "Editing", ("Ctrl+Z",), "Take back the last step"),
     ActionSpec(
@@ -232,6 +247,14 @@ ACTIONS = (
         True,
     ),
     ActionSpec(
+        "agreement_map",
+        "Agreement map",
+        "Agreement",
+        ("Shift+U",),
+        "Show how many of the readers marked each voxel, in the region chosen under Agreement",
+        True,
+    ),
+    ActionSpec(
         "auto_window",
         "Auto window",
         "Display",
@@ -367,6 +390,56 @@ ACTIONS = (
     ActionSpec("theme", "Light theme", "Display", (), "Change between the dark and the light look", True),
     ActionSpec(
         "compare", "Compare", "Agreement", ("Ctrl+M",), "Measure agreement with the reference or another mask"
+    ),
+    ActionSpec(
+        "swap_pair",
+        "Swap the pair",
+        "Agreement",
+        (),
+        "Take the mask as reference and the reference as mask, whichever is shown",
+    ),
+    ActionSpec(
+        "majority",
+        "Majority of masks...",
+        "Agreement",
+        (),
+        "Make a mask of what more than half of the readers marked",
+    ),
+    ActionSpec(
+        "staple",
+        "STAPLE of masks...",
+        "Agreement",
+        (),
+        "Make a mask out of those of several readers, each weighted by how well it agrees with the others",
+    ),
+    ActionSpec(
+        "new_study",
+        "New study...",
+        "Study",
+        (),
+        "Make a study of several readers from a folder of cases",
+    ),
+    ActionSpec("open_study", "Open study...", "Study", (), "Open the folder of a study and say who reads"),
+    ActionSpec(
+        "last_study", "Open last study", "Study", ("Ctrl+Alt+O",), "Open the study that was open last time"
+    ),
+    ActionSpec(
+        "study_window",
+        "Worklist and results",
+        "Study",
+        ("Ctrl+Alt+W",),
+        "Show the study's readings, and what they came to",
+    ),
+    ActionSpec(
+        "accept_reading",
+        "Accept and next",
+        "Study",
+        ("Ctrl+Alt+A",),
+        "Lock this reading for good and open the next one",
+    ),
+    ActionSpec("save_reading", "Save draft", "Study", (), "Write the mask of this reading into the study"),
+    ActionSpec(
+        "close_study", "Close study", "Study", (), "Let the study go; an open reading is kept as draft"
     ),
     ActionSpec("help", "Keys and mouse", "Help", ("F1",), "This sheet"),
     ActionSpec("about", "About", "Help", (), "Version, licence and what the program may be used for"),

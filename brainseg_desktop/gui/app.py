@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from brainseg_desktop.gui.bridge import Bridge
 from brainseg_desktop.gui.dialogs.crash import install_hook
+from brainseg_desktop.gui.garbage import Garbage
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.theme import THEMES, apply_theme
 from brainseg_desktop.services.jobs import Jobs
@@ -29,6 +30,7 @@ def make_window(app: QApplication) -> MainWindow:
     session = Session(state_dir(), loaded.settings.rater)
     client = WorkerClient()
     window = MainWindow(session, jobs, client, loaded.settings)
+    window.garbage = Garbage(window)
     if loaded.problem is not None:
         window.desk.complain(loaded.problem)
     return window

@@ -28,7 +28,11 @@ _WITH_WORDS = {"open", "segment", "undo", "axial", "coronal", "sagittal", "compa
 def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -> None:
     """All actions by subject, and the list of networks."""
     for title, names in (
-        ("&Case", "open open_files load_mask - next_case previous_case - export - close_case quit"),
+        (
+            "&Case",
+            "open open_files load_mask align - next_case previous_case - export case_report - pacs - "
+            "close_case quit",
+        ),
         (
             "&Edit",
             "undo redo - brush smart_brush eraser ball smaller larger - polygon lasso spline scissors - fill "
@@ -52,7 +56,11 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
         ),
         ("Mea&sure", "ruler angle roi diameters - delete_measurement"),
         ("&Network", "segment cancel - ? about_network models_folder - uncertainty"),
-        ("&Agreement", "compare both_masks difference"),
+        ("&Agreement", "compare swap_pair - both_masks difference agreement_map - majority staple"),
+        (
+            "St&udy",
+            "new_study open_study last_study - study_window - accept_reading save_reading - close_study",
+        ),
         ("&Help", "help about"),
     ):
         menu = bar.addMenu(title)

@@ -73,6 +73,7 @@ class Commands:
             "open": self.open_folder,
             "open_files": self._open_files,
             "load_mask": self._load_mask,
+            "align": self._window.aligning.show,
             "close_case": self._window.close_case,
             "next_case": lambda: self._open_neighbour(1),
             "previous_case": lambda: self._open_neighbour(-1),
@@ -81,6 +82,8 @@ class Commands:
             "about_network": self._window.networks.show_card,
             "models_folder": self._window.networks.open_folder,
             "export": self._window.exporter.ask,
+            "case_report": self._window.case_reporter.ask,
+            "pacs": self._window.archiving.show,
             "quit": self._window.close,
             "interpolate": self._interpolate,
             "drop_proposal": self._window.interpolating.drop,
@@ -127,6 +130,16 @@ class Commands:
             "slice_down": lambda: viewer.step(-1),
             "theme": self._set_theme,
             "compare": self._window.agreement.show_report,
+            "new_study": self._window.studying.ask_new,
+            "open_study": self._open_study,
+            "last_study": lambda: self._window.studying.open_folder(Path(self._window.settings.last_study)),
+            "study_window": self._window.studying.show_window,
+            "accept_reading": self._window.studying.current.accept,
+            "save_reading": self._window.studying.current.save,
+            "close_study": self._window.studying.close_study,
+            "swap_pair": self._window.agreement.swap,
+            "majority": lambda: self._window.agreement.ask_consensus("majority"),
+            "staple": lambda: self._window.agreement.ask_consensus("staple"),
             "help": self._show_help,
             "about": lambda: QMessageBox.about(self._window, "About", about_text()),
         }
@@ -164,10 +177,20 @@ class Commands:
 
     def _load_mask(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
-            self._window, "Load a mask", self._window.settings.last_open_dir, "NIfTI (*.nii *.nii.gz)"
+            self._window,
+            "Load a mask",
+            self._window.settings.last_open_dir,
+            "Masks (*.nii *.nii.gz *.nrrd *.dcm);;All files (*)",
         )
         if chosen:
             self._window.opener.load_mask(Path(chosen))
+
+    def _open_study(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(
+            self._window, "Open the folder of a study", self._window.settings.last_study
+        )
+        if chosen:
+            self._window.studying.open_folder(Path(chosen))
 
     # Views ------------------------------------------------------------------------------------------
 
@@ -227,7 +250,7 @@ class Commands:
     def _open_neighbour(self, steps: int) -> None:
         key = self._window.cases.neighbour(steps)
         if key is not None:
-            self._window.opener.open_key(key)
+            self._window.open_listed(key)
 
     def _undo(self) -> None:
         if not self._window.toolbox.is_busy:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.gui.commands import LAYOUTS, OVERLAYS, PLANES
+from brainseg_desktop.gui.tasks.studying import HIDDEN_WHILE_BLINDED
 from brainseg_desktop.gui.views.view_state import MaskStyle, Split
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 # What cannot be done without a case.
 _NEED_CASE = (
-    "segment export load_mask close_case compare crosshair window brush eraser ruler angle roi diameters "
-    "smart_brush polygon lasso spline scissors fill threshold scribble interpolate intensity_rule "
-    "delete_measurement fit auto_window maximise link view_window view_menu copy_picture save_picture "
-    "curtain blink both_masks difference label_centre next_labelled previous_labelled cine slice_up "
-    "slice_down"
+    "segment export case_report load_mask align close_case compare crosshair window brush eraser ruler angle "
+    "roi diameters smart_brush polygon lasso spline scissors fill threshold scribble interpolate "
+    "intensity_rule delete_measurement fit auto_window maximise link view_window view_menu copy_picture "
+    "save_picture curtain blink both_masks difference label_centre next_labelled previous_labelled cine "
+    "slice_up slice_down"
 )
 # What cannot be done without a network's uncertainty.
 _NEED_DOUBT = ("uncertainty", "next_doubt", "previous_doubt", "accept_doubt", "edit_doubt", "clear_doubt")
@@ -58,9 +59,38 @@ class Following(QObject):
             actions[name].setEnabled(case is not None)
         for name in ("cancel", *_NEED_DOUBT):
             actions[name].setEnabled(False)
+        window.agreement.follow_actions()
         self.follow_layout()
         self.follow_tool()
         self.follow_history()
+        self.follow_study()
+
+    def follow_study(self) -> None:
+        """What can be done depends on the study and on whether the reading is blinded."""
+        window, studying = self._window, self._window.studying
+        actions, reading = window.actions_by_name, studying.reading is not None
+        for name, on in (
+            ("last_study", bool(window.settings.last_study)),
+            ("study_window", studying.study is not None),
+            ("close_study", studying.study is not None),
+            ("accept_reading", reading),
+            ("save_reading", reading and not window.session.terms.read_only),
+        ):
+            actions[name].setEnabled(on)
+        if reading:
+            # A reading's mask comes from the reader; the network's belongs to the study, not to a reading.
+            actions["segment"].setEnabled(False)
+        blinded = studying.current.is_blinded
+        if blinded:
+            for name in HIDDEN_WHILE_BLINDED:
+                actions[name].setEnabled(False)
+            window.archiving.follow()
+        actions["pacs"].setEnabled(not blinded)
+        if blinded is window.agreement.is_available:
+            # Emits no change of its own once it is so.
+            window.agreement.set_available(not blinded, "Hidden until the reading is unblinded.")
+        for panel in (window.audit, window.doubt):
+            panel.setVisible(not blinded and window.session.case is not None)
 
     def follow_ratings(self) -> None:
         """A mask came, went, or another one is shown or compared."""
@@ -75,13 +105,15 @@ class Following(QObject):
             return
         shown = case.ratings.index(session.shown) if session.shown in case.ratings else -1
         window.masks.set_masks(
-            [r.rater for r in case.ratings], [session.is_own(r) for r in case.ratings], shown
+            [r.rater for r in case.ratings],
+            [session.is_own(r) and not session.terms.read_only for r in case.ratings],
+            shown,
         )
         scheme = session.shown.scheme if session.shown is not None else None
         if scheme is not None and state.tissue not in scheme.tissues:
             state.set_tissue(scheme.tissues[0])
         window.labels.set_scheme(scheme, state.tissue, state.hidden, state.colours, state.constraints.locked)
-        state.reference = session.reference
+        state.reference, state.compared = session.reference, session.compared
         doubted = session.doubted
         state.uncertainty = doubted.uncertainty if doubted is not None else None
         for name in _NEED_DOUBT:
@@ -90,6 +122,7 @@ class Following(QObject):
         state.set_rating(session.shown)
         window.agreement.follow()
         self.follow_history()
+        self.follow_study()
 
     def follow_history(self) -> None:
         """What undo and redo would do."""
@@ -157,6 +190,6 @@ class Following(QObject):
     def _voxels_changed(self, change: tuple[Rating, Box]) -> None:
         rating, box = change
         session = self._window.session
-        if rating is session.shown or rating is session.reference:
+        if rating in (session.shown, session.measured, session.reference):
             self._window.state.touch(box)
             self._window.agreement.voxels_changed()

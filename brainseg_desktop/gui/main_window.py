@@ -34,8 +34,10 @@ from brainseg_desktop.gui.commands import Commands
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.colours_dialog import ColoursDialog
 from brainseg_desktop.gui.following import Following
+from brainseg_desktop.gui.garbage import Garbage
 from brainseg_desktop.gui.measuring.measurements_panel import MeasurementsPanel
 from brainseg_desktop.gui.measuring.measuring import Measuring
+from brainseg_desktop.gui.pacs.archiving import Archiving
 from brainseg_desktop.gui.panels.audit_panel import AuditPanel
 from brainseg_desktop.gui.panels.cases_panel import CasesPanel
 from brainseg_desktop.gui.panels.compare_panel import ComparePanel
@@ -52,6 +54,8 @@ from brainseg_desktop.gui.panels.refine_panel import RefinePanel
 from brainseg_desktop.gui.panels.tools_panel import ToolsPanel
 from brainseg_desktop.gui.panels.window_panel import WindowPanel
 from brainseg_desktop.gui.tasks.agreement import Agreement
+from brainseg_desktop.gui.tasks.aligning import Aligning
+from brainseg_desktop.gui.tasks.case_report import CaseReporter
 from brainseg_desktop.gui.tasks.exporting import Exporter
 from brainseg_desktop.gui.tasks.kept_display import KeptDisplay
 from brainseg_desktop.gui.tasks.label_editing import LabelEditing
@@ -61,6 +65,7 @@ from brainseg_desktop.gui.tasks.opening import Opener
 from brainseg_desktop.gui.tasks.recovering import Recovering
 from brainseg_desktop.gui.tasks.refining import Refining
 from brainseg_desktop.gui.tasks.segmenting import Segmenting
+from brainseg_desktop.gui.tasks.studying import CASE, KEY, Studying
 from brainseg_desktop.gui.tools.brush_tool import BrushTool
 from brainseg_desktop.gui.tools.contour_freehand import LassoTool, ScissorsTool
 from brainseg_desktop.gui.tools.contour_nodes import PolygonTool, SplineTool
@@ -99,6 +104,7 @@ class MainWindow(QMainWindow):
     def __init__(self, session: Session, jobs: Jobs, client: WorkerClient, settings: Settings) -> None:
         super().__init__()
         self.session, self.jobs, self.client, self.settings = session, jobs, client, settings
+        self.garbage: Garbage | None = None
         self.setWindowTitle("BrainSeg Desktop")
         self.setAcceptDrops(True)
         self.resize(1440, 900)
@@ -134,10 +140,17 @@ class MainWindow(QMainWindow):
         self.steps, self.audit = HistoryPanel(session), AuditPanel()
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.opener = Opener(self.desk)
+        self.opener.reference = settings.reference
+        self.aligning = Aligning(self.desk, settings.reference)
         self.exporter = Exporter(self.desk)
+        self.exporter.cases = lambda: [Path(key) for key in self.cases.listed()]
+        self.case_reporter = CaseReporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
+        self.studying = Studying(self.desk, self, settings.device)
+        self.archiving = Archiving(self.desk, self.open_path)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
+        self.agreement.set_actions(self.actions_by_name)
         self._lay_out()
         self.following = Following(self)
         self._connect()
@@ -187,6 +200,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.messages)
+        column.addWidget(self.studying.current.bar)
         column.addWidget(self.viewer, 1)
         column.addWidget(self.empty, 1)
         self.setCentralWidget(middle)
@@ -217,6 +231,7 @@ class MainWindow(QMainWindow):
         self._where = QLabel()
         self._saved = QLabel()
         self.statusBar().addWidget(self._where, 1)
+        self.statusBar().addPermanentWidget(self.archiving.inbox_label)
         self.statusBar().addPermanentWidget(self.job_bar)
         self.statusBar().addPermanentWidget(self._saved)
 
@@ -239,9 +254,16 @@ class MainWindow(QMainWindow):
             lambda cases, where: self.cases.set_cases(cases, f"{len(cases)} cases in {where}")
         )
         self.opener.busy.connect(self._show_busy)
+        self.opener.align_wanted.connect(self.aligning.show)
+        self.aligning.placed.connect(self._sequence_placed)
+        self.aligning.reference_chosen.connect(self._reference_chosen)
         self.segmenting.running.connect(self._segmentation_runs)
         self.networks.chosen.connect(self._network_chosen)
-        self.cases.chosen.connect(self.opener.open_key)
+        self.opener.began.connect(self.studying.abandon)
+        self.studying.replacing.connect(self._end_work_on_case)
+        self.studying.opened.connect(self._case_opened)
+        self.studying.changed.connect(self._study_changed)
+        self.cases.chosen.connect(self.open_listed)
         self.masks.chosen.connect(lambda row: self._show_mask(row))
         self.masks.start_from.connect(self._start_from)
         self.labels.chosen.connect(state.set_tissue)
@@ -269,22 +291,52 @@ class MainWindow(QMainWindow):
 
     def _case_opened(self, case: Case, key: str) -> None:
         self.state.set_case(case)
-        self.kept.load(case)
-        self.settings = with_recent(self.settings, key)
-        self._save_settings()
-        if self.cases.neighbour(0) is None or not self._is_listed(key):
-            self._list_recent()
+        of_study = key.startswith((KEY, CASE))
+        # Measurements and windows of a first reading would give a hidden repeat away.
+        self.kept.load(case, keep=not of_study)
+        if not of_study:
+            self.settings = with_recent(self.settings, key)
+            self._save_settings()
+            if self.studying.study is None and (self.cases.neighbour(0) is None or not self._is_listed(key)):
+                self._list_recent()
         self.cases.mark(key)
         self.following.follow_case()
         self.following.follow_ratings()
         self.viewer.views[0].setFocus()
 
+    def _sequence_placed(self) -> None:
+        self._repaint_views()
+        self.kept.changed()
+
+    def _reference_chosen(self, name: str) -> None:
+        self.opener.reference = name
+        self.remember(reference=name)
+
     def _is_listed(self, key: str) -> bool:
         self.cases.mark(key)
         return self.cases.neighbour(0) == key
 
+    def open_listed(self, key: str) -> None:
+        """Open an entry of the list of cases: a case, or a reading of the study."""
+        if key.startswith(KEY):
+            self.studying.read_key(key)
+        elif key.startswith(CASE):
+            self.studying.compare(key.removeprefix(CASE))
+        else:
+            self.opener.open_key(key)
+
+    def _study_changed(self) -> None:
+        """A study was opened or closed, or one of its readings is further."""
+        studying = self.studying
+        if studying.study is None:
+            self._list_recent()
+        else:
+            self.cases.set_cases(studying.entries(), f"Study {studying.study.design.name}")
+        self.following.follow_study()
+
     def _segmentation_runs(self, running: bool) -> None:
-        self.actions_by_name["segment"].setEnabled(not running and self.session.case is not None)
+        free = not running and self.session.case is not None and self.studying.reading is None
+        self.actions_by_name["segment"].setEnabled(free)
         self.actions_by_name["cancel"].setEnabled(running)
 
     def _network_chosen(self, name: str) -> None:
@@ -363,6 +415,8 @@ class MainWindow(QMainWindow):
         self.refining.cancel_threshold()
         self.toolbox.finish()
         self.segmenting.drop()
+        self.aligning.drop()
+        self.studying.current.leave()
 
     def _editable(self) -> Rating | None:
         """The mask the brush may change; if the one shown may not be, say what to do."""
@@ -370,7 +424,9 @@ class MainWindow(QMainWindow):
             self.desk.say("The network is still outlining. Wait for it or cancel it, then paint.")
             return None
         rating = self.session.editable()
-        if rating is None and self.session.shown is not None:
+        if rating is None and self.session.terms.read_only:
+            self.desk.complain(UserError("mask_locked"))
+        elif rating is None and self.session.shown is not None:
             self.messages.show_message(
                 f"{self.session.shown.rater} is read only.",
                 error=False,
@@ -393,7 +449,10 @@ class MainWindow(QMainWindow):
         case = self.session.case
         if case is not None and 0 <= row < len(case.ratings):
             self.toolbox.finish()
-            self.session.start_from(case.ratings[row])
+            try:
+                self.session.start_from(case.ratings[row])
+            except UserError as error:
+                self.desk.complain(error)
 
     # Events -----------------------------------------------------------------------------------------
 
@@ -436,6 +495,9 @@ class MainWindow(QMainWindow):
         return path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self.toolbox.finish()
+        self.studying.close()
+        self.archiving.close()
         self._end_work_on_case()
         for dialog in self.findChildren(QDialog):
             dialog.close()
@@ -460,8 +522,11 @@ class MainWindow(QMainWindow):
         self.kept.close()
         self.view_windows.close_all()
         self.client.close()
+        self.exporter.stop()
         self.jobs.close()
         self.session.close()
+        if self.garbage is not None:
+            self.garbage.stop()
         event.accept()
 
     # Settings ---------------------------------------------------------------------------------------

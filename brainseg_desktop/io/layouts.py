@@ -12,6 +12,10 @@ from pathlib import Path
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io import tiff
+from brainseg_desktop.io.dicom.exams import Exam, find_exams
+from brainseg_desktop.io.dicom.files import is_dicom
+from brainseg_desktop.io.dicom.scan import DICOMDIR, holds_dicom
+from brainseg_desktop.io.dicom.series import DicomSeries
 from brainseg_desktop.io.names import NameKind, read_name
 from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem
 
@@ -23,6 +27,7 @@ class CaseKind(str, Enum):
 
     NIFTI = "nifti"
     SLICES = "slices"
+    DICOM = "dicom"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class CaseFiles:
     name : str
     kind : CaseKind
     images : mapping of Sequence to Path
-        For slices every sequence maps to the folder.
+        For slices every sequence maps to the folder, for DICOM to the file of its series' first slice.
     masks : tuple of Path
         The plainest name (``..._seg``) first.
     unassigned : tuple of Path
@@ -42,6 +47,10 @@ class CaseFiles:
     notes : tuple of UserError
         Remarks for the user.
     folder : Path or None
+    series : mapping of Sequence to DicomSeries
+        The series chosen, of a DICOM exam.
+    exam : Exam or None
+        All series of a DICOM exam, and why these were chosen.
     """
 
     name: str
@@ -51,12 +60,14 @@ class CaseFiles:
     unassigned: tuple[Path, ...] = ()
     notes: tuple[UserError, ...] = field(default=(), compare=False)
     folder: Path | None = None
+    series: Mapping[Sequence, DicomSeries] = field(default_factory=dict, compare=False)
+    exam: Exam | None = field(default=None, compare=False)
 
 
 def find_case(path: Path) -> CaseFiles:
     """The one case at a path: a folder, or a single NIfTI file (its neighbours are not taken along).
 
-    A slice of a stack stands for its whole folder.
+    A slice of a stack stands for its whole folder, a DICOM file for the exam it belongs to.
 
     Raises
     ------
@@ -72,8 +83,54 @@ def find_case(path: Path) -> CaseFiles:
         if path.suffix.lower() in (".tif", ".tiff") and tiff.slices_in(path.parent)[0]:
             found = find_case(path.parent)
             return replace(found, notes=(*found.notes, UserError("whole_folder_taken", path=path)))
+        if path.name.upper() == DICOMDIR:
+            return _only_one([_exam_case(exam) for exam in find_exams(path)], path)
+        if is_dicom(path):
+            found = find_exam(path.parent, path)
+            return replace(found, notes=(*found.notes, UserError("whole_exam_taken", path=path)))
         raise UserError("not_nifti", path=path, reason="its name ends otherwise")
-    cases = find_cases(path)
+    return _only_one(find_cases(path), path)
+
+
+def find_exam(folder: Path, file: Path) -> CaseFiles:
+    """The DICOM exam below a folder that a file belongs to.
+
+    Raises
+    ------
+    UserError
+        ``case_not_found``.
+    """
+    for exam in find_exams(folder):
+        if any(file in one.files for one in exam.series):
+            return _exam_case(exam)
+    raise UserError("case_not_found", path=file)
+
+
+def choose_series(files: CaseFiles, chosen: Mapping[Sequence, DicomSeries]) -> CaseFiles:
+    """The same exam with the series that somebody chose: how they were recognised needs no telling then."""
+    assert files.exam is not None
+    ordered = {s: chosen[s] for s in Sequence if s in chosen}
+    images = {s: one.path for s, one in ordered.items()}
+    return replace(files, images=images, series=ordered, notes=files.exam.notes)
+
+
+def series_at(images: Mapping[Sequence, Path]) -> CaseFiles:
+    """The DICOM exam of series that were chosen before, each known by the file of its first slice.
+
+    Raises
+    ------
+    UserError
+        ``file_missing`` if there is no such series any more.
+    """
+    folder = Path(os.path.commonpath([path.parent for path in images.values()]))
+    for exam in find_exams(folder, by_values=False):
+        by_path = {one.path: one for one in reversed(exam.series)}
+        if set(images.values()) <= set(by_path):
+            return choose_series(_exam_case(exam), {s: by_path[path] for s, path in images.items()})
+    raise UserError("file_missing", path=next(iter(images.values())))
+
+
+def _only_one(cases: list[CaseFiles], path: Path) -> CaseFiles:
     if not cases:
         raise UserError("case_not_found", path=path)
     if len(cases) > 1:
@@ -84,13 +141,15 @@ def find_case(path: Path) -> CaseFiles:
 def find_cases(folder: Path) -> list[CaseFiles]:
     """Every case in a folder and up to three levels below, sorted by place; unreadable folders are left out.
 
+    DICOM is looked for where nothing else is found, further down too.
+
     Raises
     ------
     UserError
         ``file_unreadable`` if the folder itself cannot be listed.
     """
     try:
-        return _find(folder, _DEPTH)
+        return _find(folder, _DEPTH) or _dicom_cases(folder)
     except OSError as error:
         raise UserError("file_unreadable", path=folder, reason=error.strerror or str(error)) from error
 
@@ -159,13 +218,45 @@ def _find(folder: Path, depth: int) -> list[CaseFiles]:
     own = _cases_of(folder, sorted(names))
     if own or depth == 0:
         return own
-    below = []
+    below: dict[str, list[CaseFiles]] = {}
     for name in sorted(folders):
         try:
-            below += [c for c in _find(folder / name, depth - 1) if c.images]
+            below[name] = [c for c in _find(folder / name, depth - 1) if c.images]
         except OSError:
             continue
-    return below
+    if any(below.values()):
+        # Beside cases of another kind a folder may hold a DICOM exam; with none at all the whole is scanned.
+        below = {name: found or _dicom_cases(folder / name) for name, found in below.items()}
+    return [case for found in below.values() for case in found]
+
+
+def _dicom_cases(folder: Path) -> list[CaseFiles]:
+    """The DICOM exams below a folder."""
+    return [_exam_case(exam) for exam in find_exams(folder)] if holds_dicom(folder) else []
+
+
+def _exam_case(exam: Exam) -> CaseFiles:
+    """An exam as a case of the series suggested, with a remark on each: nothing is taken in silence."""
+    taken = [
+        UserError(
+            "series_taken",
+            sequence=hint.sequence.value,
+            series=one.name,
+            description=one.description or "no description",
+            why=hint.why,
+        )
+        for one, hint in zip(exam.series, exam.suggestions, strict=True)
+        if hint.sequence is not None
+    ]
+    return CaseFiles(
+        exam.name,
+        CaseKind.DICOM,
+        {s: one.path for s, one in exam.chosen.items()},
+        notes=(*exam.notes, *taken),
+        folder=exam.folder,
+        series=exam.chosen,
+        exam=exam,
+    )
 
 
 def _cases_of(folder: Path, names: list[str]) -> list[CaseFiles]:

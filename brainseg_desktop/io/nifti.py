@@ -36,7 +36,9 @@ class MaskFile:
         Not an error: code and parameters of the sentence that tells why this scheme was taken.
     source : Source
     sidecar : mapping or None
-        Our own sidecar of the file.
+        Our own sidecar of the file, or what the file says of its maker in the same form.
+    part : bool
+        Whether the form leaves out what is not marked, so that `grid` may be a part of the images'.
     """
 
     tissues: NDArray[np.uint8]
@@ -45,6 +47,7 @@ class MaskFile:
     why: UserError
     source: Source
     sidecar: Any = None
+    part: bool = False
 
 
 def is_nifti_name(path: Path) -> bool:
@@ -139,7 +142,12 @@ def read_mask(path: Path, scheme: LabelScheme | None = None, hints: Iterable[str
 
 
 def mask_bytes(
-    path: Path, tissues: NDArray[np.uint8], scheme: LabelScheme, like: Source, grid: Grid
+    path: Path,
+    tissues: NDArray[np.uint8],
+    scheme: LabelScheme,
+    like: Source,
+    grid: Grid,
+    wide: bool = False,
 ) -> bytes:
     """The content of a mask file on the grid and with the header of another file.
 
@@ -154,13 +162,15 @@ def mask_bytes(
         describe the image and may name the patient.
     grid : Grid
         Used where `like` has no NIfTI header (slices without spacing).
+    wide : bool
+        Numbers as int16 in the byte order of `like`, not as uint8.
 
     Raises
     ------
     UserError
         ``scheme_cannot_hold``.
     """
-    return _content(path, scheme.encode(tissues), like, grid, slope=1.0)
+    return _content(path, scheme.encode(tissues), like, grid, 1.0, wide)
 
 
 def map_bytes(path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, slope: float) -> bytes:
@@ -176,11 +186,15 @@ def map_bytes(path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, s
     return _content(path, values, like, grid, slope)
 
 
-def _content(path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, slope: float) -> bytes:
+def _content(
+    path: Path, values: NDArray[np.uint8], like: Source, grid: Grid, slope: float, wide: bool = False
+) -> bytes:
     native = to_native(values, like)
     header = like.header if isinstance(like.header, NiftiHeader) else None
-    affine = grid.voxel_to_world @ _canonical_to_native(like, grid.shape)
-    content = mask_header(header, native.shape, grid, affine, slope) + native.tobytes(order="F")
+    affine = stored_affine(like, grid)
+    head = mask_header(header, native.shape, grid, affine, slope, wide)
+    stored = native.astype((header.order if header else "<") + "i2") if wide else native
+    content = head + stored.tobytes(order="F")
     return pack(content) if path.name.lower().endswith(".gz") else content
 
 
@@ -271,17 +285,35 @@ def _grid_of(
 ) -> tuple[Grid, tuple[tuple[int, int], ...]]:
     """Canonical grid of a file, and for each canonical axis the stored axis and direction."""
     try:
-        stored = Grid(shape, header.affine)
-        axes = [(0, 1)] * 3
-        for axis, code in enumerate(stored.axis_codes):
-            canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
-            axes[canonical] = (axis, 1 if code in "RAS" else -1)
-        order = Source(path, "", None, shape, tuple(axes))
-        canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
-        turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
-        return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
+        return canonical_grid(shape, header.affine)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise UserError("bad_affine", path=path) from error
+
+
+def stored_affine(source: Source, grid: Grid) -> NDArray[np.float64]:
+    """Affine from the voxel indices as stored to RAS mm, of a source whose canonical grid is `grid`."""
+    return np.asarray(grid.voxel_to_world @ _canonical_to_native(source, grid.shape))
+
+
+def canonical_grid(
+    shape: tuple[int, int, int], affine: NDArray[np.float64]
+) -> tuple[Grid, tuple[tuple[int, int], ...]]:
+    """Canonical grid of an array as stored, and for each canonical axis the stored axis and direction.
+
+    Raises
+    ------
+    ValueError, numpy.linalg.LinAlgError
+        If the affine is singular or not finite.
+    """
+    stored = Grid(shape, affine)
+    axes = [(0, 1)] * 3
+    for axis, code in enumerate(stored.axis_codes):
+        canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
+        axes[canonical] = (axis, 1 if code in "RAS" else -1)
+    order = Source(Path(), "", None, shape, tuple(axes))
+    canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
+    turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
+    return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
 
 
 def _scaled(stored: NDArray[Any], scaling: tuple[float, float] | None) -> NDArray[Any]:

@@ -62,7 +62,7 @@ _DTYPES = {
 _NO_GREY = {
     1: "binary", 32: "complex", 128: "RGB", 1536: "float128", 1792: "complex", 2048: "complex", 2304: "RGBA",
 }  # fmt: skip
-_UINT8 = 2
+_UINT8, _INT16 = 2, 4
 _MM = 2
 
 
@@ -197,8 +197,9 @@ def mask_header(
     grid: Grid,
     affine: NDArray[np.float64],
     slope: float = 1.0,
+    wide: bool = False,
 ) -> bytes:
-    """The header of a uint8 mask or map in a single file, up to the first voxel.
+    """The header of a mask or map in a single file, up to the first voxel.
 
     Parameters
     ----------
@@ -210,14 +211,16 @@ def mask_header(
         Of the mask as stored; both used where there is no header to take over.
     slope : float
         What readers multiply the stored numbers by.
+    wide : bool
+        int16 instead of uint8.
     """
     header = like or _fresh(grid, affine)
     size = len(header.raw) + 4
     magic = b"n+1\0" if header.version == 1 else b"n+2\0" + _MAGIC_REST_2
     header = header.with_values(
         dim=(3, *shape, 1, 1, 1, 1),
-        datatype=(_UINT8,),
-        bitpix=(8,),
+        datatype=(_INT16 if wide else _UINT8,),
+        bitpix=(16 if wide else 8,),
         vox_offset=(size,),
         scl_slope=(slope,),
         scl_inter=(0,),

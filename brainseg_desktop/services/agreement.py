@@ -19,14 +19,14 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.kappa import fleiss_kappa_of_masks, krippendorff_alpha_of_masks
 from brainseg_desktop.core.labels import LabelScheme, Region
-from brainseg_desktop.core.metrics import Score
+from brainseg_desktop.core.metrics import Score, confusion
 from brainseg_desktop.core.reliability import Statistic, generalised_conformity_index
 from brainseg_desktop.io import nifti
 from brainseg_desktop.io.atomic import staged, write_error
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.compare import DEFINITIONS, compare
-from brainseg_desktop.services.opening import load_mask, mask_labels
+from brainseg_desktop.services.opening import load_mask, on_one_grid
 
 Labels = NDArray[np.uint8]
 MEASURES = ("dice", "iou", "hd95_mm", "assd_mm", "surface_dice")
@@ -189,7 +189,7 @@ def measure_readers(
             generalised_conformity_index([r.mask(m) for m in masks]),
             fleiss_kappa_of_masks(masks, [r.tissues], scope="grid"),
             krippendorff_alpha_of_masks(masks, [r.tissues], scope="grid"),
-            _against_others(masks, r, grid),
+            dice_with_others([r.mask(m) for m in masks]),
         )
         for r in regions
     }
@@ -197,17 +197,24 @@ def measure_readers(
     return ReadersReport(tuple(names), scheme, agreement, tolerance_mm)
 
 
-def _against_others(masks: Sequence[Labels], region: Region, grid: Grid) -> tuple[Score, ...]:
-    """Dice of each reader with the STAPLE consensus of all others; of the other one if there are two."""
-    drawn = [region.mask(m) for m in masks]
+def dice_with_others(drawn: Sequence[NDArray[np.bool_]]) -> tuple[Score, ...]:
+    """Dice of each reader with the STAPLE consensus of all others (leave one out); of two, with the other.
+
+    Parameters
+    ----------
+    drawn : sequence of bool arrays of one shape
+        Of one region; two at least.
+    """
     scores = []
     for number, own in enumerate(drawn):
         others = [d for other, d in enumerate(drawn) if other != number]
-        agreed = others[0] if len(others) == 1 else staple(others).mask
-        codes = [np.where(d, np.uint8(next(iter(region.tissues))), np.uint8(0)) for d in (agreed, own)]
-        report = compare(codes[0], codes[1], grid, (region,), (), surface=False)
-        scores.append(report.regions[region.name].overlap.dice)
+        scores.append(confusion(consensus_of(others), own).dice)
     return tuple(scores)
+
+
+def consensus_of(drawn: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """The STAPLE consensus of several outlines; a single one is its own."""
+    return drawn[0] if len(drawn) == 1 else staple(drawn).mask
 
 
 # Files --------------------------------------------------------------------------------------------------
@@ -239,9 +246,7 @@ def read_masks(paths: Sequence[Path], scheme: str | None = None) -> LooseMasks:
     if len(set(paths)) < 2:
         raise UserError("masks_too_few", n=len(set(paths)))
     chosen = scheme_named(scheme) if scheme else None
-    masks = tuple(load_mask(path, chosen) for path in paths)
-    for mask in masks[1:]:
-        mask_labels(mask, masks[0].grid)
+    masks = on_one_grid(load_mask(path, chosen) for path in paths)
     return LooseMasks(tuple(paths), masks, masks[0].scheme)
 
 

@@ -24,6 +24,7 @@ from brainseg_desktop.core.metrics import Score
 from brainseg_desktop.io.atomic import staged
 from brainseg_desktop.io.schemes import read_sidecar
 from brainseg_desktop.services.live_agreement import LiveAgreement
+from brainseg_desktop.services.studies.blinding import check_open
 
 
 class ChangeRecord(msgspec.Struct, frozen=True):
@@ -104,10 +105,12 @@ def audits_of(paths: Iterable[Path]) -> list[AuditRecord]:
     Raises
     ------
     UserError
-        ``audit_missing`` (param ``path``) for a mask without one, or that was changed since its export; what
-        reading the file raises.
+        ``blinded_mask``, ``blinded_case``; ``audit_missing`` (param ``path``) for a mask without one, or that
+        was changed since its export; what reading the file raises.
     """
     records = []
+    paths = tuple(paths)
+    check_open(paths)
     for path in paths:
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()

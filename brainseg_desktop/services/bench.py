@@ -29,8 +29,9 @@ from brainseg_desktop import __version__
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.layouts import find_case
 from brainseg_desktop.io.resources import resources_dir
-from brainseg_desktop.services.compare import compare
-from brainseg_desktop.services.opening import open_case
+from brainseg_desktop.services.bench_study import measure_made_study, measure_staple, measure_worklist
+from brainseg_desktop.services.compare import compare_both_ways
+from brainseg_desktop.services.opening import load_mask
 from brainseg_desktop.services.paths import HOME_VARIABLE
 
 STARTS = 5
@@ -100,7 +101,16 @@ SERIES_BUDGETS = (
     Budget("series_coronal_ms", "coronal slice step in that series", "ms", 10.0),
     Budget("series_sagittal_ms", "sagittal slice step in that series", "ms", 10.0),
 )
-OTHER_BUDGETS = (Budget("metrics_ms", "all scores of WT, TC, ET of one pair", "ms", 400.0),)
+OTHER_BUDGETS = (
+    Budget("metrics_ms", "all scores of WT, TC, ET of one pair, either as reference", "ms", 400.0),
+    Budget("staple_ms", "STAPLE of five readers, one region", "ms", 500.0),
+)
+STUDY_BUDGETS = (
+    Budget("worklist_ms", "worklist of 1,000 cases, folder to list", "ms", 1000.0),
+    Budget("study_s", "study of 20 cases by 5 readers, two processes", "s", 180.0),
+    Budget("study_memory_mb", "memory of all its processes", "MB", 1500.0),
+    Budget("study_again_s", "the same again, from what was kept", "s", 10.0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +225,30 @@ def run_bench(case: Path | None, tell: Tell, peer: Path | None = None) -> BenchR
         Measured(b, tuple(samples.get(b.key, ())), tuple(beside.get(b.key, ())))
         for b in (*WINDOW_BUDGETS, *SERIES_BUDGETS, *OTHER_BUDGETS)
     )
+    return BenchReport(describe_machine(), measured, tuple(problems))
+
+
+def run_study_bench(case: Path | None, tell: Tell) -> BenchReport:
+    """Measure what is measured of several readers: a pair, a consensus, a whole study; no window.
+
+    Parameters
+    ----------
+    case, tell : as for `run_bench`
+        The readers are made out of the first mask of the case.
+    """
+    samples: dict[str, list[float]] = {}
+    problems = _warn_of_load()
+    with _case_or_made(case, tell) as folder, tempfile.TemporaryDirectory(prefix="brainseg-bench-") as place:
+        samples.update(_measure_scores(folder, tell))
+        tell("Listing a study of 1,000 cases")
+        samples["worklist_ms"] = measure_worklist(Path(place) / "worklist")
+        masks = find_case(folder).masks
+        if masks:
+            samples.update(measure_made_study(load_mask(masks[0]), Path(place), tell))
+        else:
+            problems.append(f"Not all could be measured: {folder} has no mask")
+    budgets = (*OTHER_BUDGETS, *STUDY_BUDGETS)
+    measured = tuple(Measured(b, tuple(samples.get(b.key, ()))) for b in budgets)
     return BenchReport(describe_machine(), measured, tuple(problems))
 
 
@@ -364,19 +398,19 @@ def _measure_peer(case: Path, peer: Path, tell: Tell) -> dict[str, list[float]]:
 
 
 def _measure_scores(case: Path, tell: Tell) -> dict[str, list[float]]:
-    opened = open_case(find_case(case)).case
-    if not opened.ratings:
+    masks = find_case(case).masks
+    if not masks:
         return {}
     tell("Scoring a pair of masks")
-    rating = opened.ratings[0]
-    reference = np.array(rating.label_map.array)
-    moved = np.roll(reference, 2, axis=0)
+    mask = load_mask(masks[0])
+    moved = np.roll(mask.tissues, 2, axis=0)
     times = []
     for _ in range(9):
         started = time.perf_counter()
-        compare(reference, moved, opened.grid, rating.scheme.regions, rating.scheme.tissues)
+        compare_both_ways(mask.tissues, moved, mask.grid, mask.scheme.regions)
         times.append(1000 * (time.perf_counter() - started))
-    return {"metrics_ms": times}
+    tell("Fusing five readers")
+    return {"metrics_ms": times, "staple_ms": measure_staple(mask)}
 
 
 def _rounded(value: float | None) -> float | None:

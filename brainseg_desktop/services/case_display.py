@@ -39,17 +39,19 @@ class CaseDisplay(msgspec.Struct, frozen=True, kw_only=True):
     windows : lower and upper grey limit by the name of the sequence
     colour_maps : name of the colour map by the name of the sequence
     measurements : as `core.measurements` writes them, plain values only
+    alignment : how sequences were brought together, by name, as `services.alignment.placing` writes it
     """
 
     version: int = VERSION
     windows: dict[str, Window] = {}
     colour_maps: dict[str, str] = {}
     measurements: list[dict[str, Any]] = []
+    alignment: dict[str, dict[str, Any]] = {}
 
     @property
     def is_default(self) -> bool:
         """Whether there is nothing to keep."""
-        return not (self.windows or self.colour_maps or self.measurements)
+        return not (self.windows or self.colour_maps or self.measurements or self.alignment)
 
 
 class WindowPreset(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,7 @@ def case_display(
     default_windows: Mapping[Sequence, Window],
     colour_maps: Mapping[Sequence, str],
     measurements: SequenceOf[Mapping[str, Any]] = (),
+    alignment: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> CaseDisplay:
     """What of a display is to be kept: windows and colour maps that the reader has changed, measurements.
 
@@ -92,6 +95,7 @@ def case_display(
         },
         colour_maps={s.value: name for s, name in colour_maps.items() if name != _DEFAULT_COLOUR_MAP},
         measurements=[dict(m) for m in measurements],
+        alignment={name: dict(how) for name, how in (alignment or {}).items()},
     )
 
 

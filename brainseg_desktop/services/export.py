@@ -6,25 +6,29 @@ A file that is not what it should be never takes the old one's name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg_desktop import __version__
-from brainseg_desktop.core.case import Case, RaterKind, Rating
+from brainseg_desktop.core.case import Case, Rating
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.core.labels import TISSUE_NAMES, LabelScheme, Tissue
+from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Source, to_native
 from brainseg_desktop.io import atomic, nifti, tiff
-from brainseg_desktop.io.schemes import PROGRAM, scheme_named, sidecar_path
+from brainseg_desktop.io.schemes import scheme_named, sidecar_path
+from brainseg_desktop.services.exporting.writing import (
+    as_json,
+    description,
+    make_folder,
+    read_back,
+    refuse_inputs,
+)
 from brainseg_desktop.services.opening import grid_source
+from brainseg_desktop.services.studies.blinding import check_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ def export_rating(
     scheme: LabelScheme | None = None,
     like: Source | None = None,
     audit: Mapping[str, Any] | None = None,
+    within: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    wide: bool = False,
 ) -> Exported:
     """Write a mask and its sidecar, both or neither, and compare them with what was meant.
 
@@ -65,20 +71,29 @@ def export_rating(
         Numbers to write; None: the rating's. Slices are always 0 and 255.
     like : Source or None
         Image whose native grid and header are taken; None: FLAIR, else the first sequence there is.
+    audit : mapping, optional
+        What was changed, for the sidecar.
+    within : function, optional
+        A study's, that completes the sidecar of a mask in its own folder; nobody else writes there.
+    wide : bool
+        Numbers as int16 instead of uint8, for programs that ask for it; NIfTI only.
 
     Raises
     ------
     UserError
-        ``destination_not_nifti``, ``would_overwrite_input``, ``scheme_cannot_hold``, ``export_differs``,
-        ``disk_full``, ``no_permission``, ``write_failed``. Whatever lay at the destination is then unchanged.
+        ``destination_not_nifti``, ``would_overwrite_input``, ``inside_ratings``, ``scheme_cannot_hold``,
+        ``export_differs``, ``disk_full``, ``no_permission``, ``write_failed``. Whatever lay at the
+        destination is then unchanged.
     """
+    if within is None:
+        check_write([destination])
     source = like or grid_source(case)
     labels = np.array(rating.label_map.array)
     chosen = scheme or rating.scheme
     if nifti.is_nifti_name(destination):
         if destination.name.lower().endswith((".hdr", ".hdr.gz")):
             raise UserError("destination_not_nifti", path=destination)
-        contents = {destination: nifti.mask_bytes(destination, labels, chosen, source, case.grid)}
+        contents = {destination: nifti.mask_bytes(destination, labels, chosen, source, case.grid, wide)}
         sidecar, folder = sidecar_path(destination), destination.parent
     elif source.files:
         chosen = scheme_named("lgg")
@@ -87,19 +102,21 @@ def export_rating(
         sidecar, folder = destination / "masks.json", destination
     else:
         raise UserError("destination_not_nifti", path=destination)
-    _refuse_inputs(case, rating, (*contents, sidecar))
+    refuse_inputs(case, rating, (*contents, sidecar))
     digest = hashlib.sha256(b"".join(contents.values())).hexdigest()
-    about = _sidecar(case, rating, chosen, labels, source, destination.name, digest)
+    about = description(case, rating, chosen, labels, source, destination.name, digest)
     if audit is not None:
         about["audit"] = dict(audit)
-    _make_folder(folder)
+    if within is not None:
+        about = within(about)
+    make_folder(folder)
     with atomic.staged(folder) as stage:
         written = [stage.add(target, content) for target, content in contents.items()]
-        description = msgspec.json.format(msgspec.json.encode(about, enc_hook=str), indent=1)
-        written_sidecar = stage.add(sidecar, description)
-        with _read_back(destination) as check:
+        told = as_json(about)
+        written_sidecar = stage.add(sidecar, told)
+        with read_back(destination) as check:
             check(_hold(written, digest, chosen.encode(labels), source))
-            check(written_sidecar.read_bytes() == description)
+            check(written_sidecar.read_bytes() == told)
         stage.commit()
     return Exported(destination, sidecar, int(np.count_nonzero(labels)))
 
@@ -124,32 +141,16 @@ def export_uncertainty(case: Case, rating: Rating, destination: Path) -> Path:
     assert rating.uncertainty is not None
     if not destination.name.lower().endswith((".nii", ".nii.gz")):
         raise UserError("destination_not_nifti", path=destination)
-    _refuse_inputs(case, rating, (destination,))
+    refuse_inputs(case, rating, (destination,))
     source = grid_source(case)
     content = nifti.map_bytes(destination, rating.uncertainty, source, case.grid, 1 / 255)
-    _make_folder(destination.parent)
+    make_folder(destination.parent)
     with atomic.staged(destination.parent) as stage:
         written = stage.add(destination, content)
-        with _read_back(destination) as check:
+        with read_back(destination) as check:
             check(_holds(written, rating.uncertainty, source, 1 / 255))
         stage.commit()
     return destination
-
-
-@contextmanager
-def _read_back(destination: Path) -> Iterator[Callable[[bool], None]]:
-    """Whatever a check or a reader says against the file, it is not what it should be."""
-
-    def check(same: bool) -> None:
-        if not same:
-            raise UserError("export_differs", path=destination, reason="content")
-
-    try:
-        yield check
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError("export_differs", path=destination, reason=str(error)) from error
 
 
 def _hold(paths: list[Path], digest: str, numbers: NDArray[np.uint8], source: Source) -> bool:
@@ -177,68 +178,3 @@ def _holds(path: Path, numbers: NDArray[np.uint8], source: Source, slope: float)
     return source.header is None or bool(
         np.allclose(image.affine, source.header.affine, rtol=1e-5, atol=1e-4)
     )
-
-
-def _refuse_inputs(case: Case, rating: Rating, targets: tuple[Path, ...]) -> None:
-    """Images and references are never overwritten; a reader's own earlier export may be."""
-    sources = [v.source for v in case.volumes.values()]
-    sources += [r.source for r in case.ratings if r.source is not None and r.kind is RaterKind.REFERENCE]
-    if rating.source is not None and rating.kind is RaterKind.REFERENCE:
-        sources.append(rating.source)
-    inputs = {p.resolve() for s in sources for p in (s.files or (s.path,))}
-    for target in targets:
-        if target.resolve() in inputs or (target.exists() and any(_same(target, p) for p in inputs)):
-            raise UserError("would_overwrite_input", path=target)
-
-
-def _same(a: Path, b: Path) -> bool:
-    try:
-        return a.samefile(b)
-    except OSError:
-        return False
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise atomic.write_error(error, folder) from error
-
-
-def _sidecar(
-    case: Case,
-    rating: Rating,
-    scheme: LabelScheme,
-    labels: NDArray[np.uint8],
-    source: Source,
-    name: str,
-    digest: str,
-) -> dict[str, Any]:
-    """What a mask is and where it comes from, as JSON holds it."""
-    counts = np.bincount(labels[labels != 0], minlength=256)
-    voxel_ml = case.grid.voxel_volume_ml if case.grid.spacing_known else None
-    regions = {region.name: int(sum(counts[int(t)] for t in region.tissues)) for region in scheme.regions}
-    return {
-        "program": PROGRAM,
-        "program_version": __version__,
-        "notice": "Research use only. Not a medical device.",
-        "case": case.name,
-        "mask": name,
-        "sha256": digest,
-        "rater": rating.rater,
-        "kind": rating.kind.value,
-        "details": dict(rating.details),
-        "scheme": scheme.name,
-        "labels": {str(label.value): label.name for label in scheme.labels},
-        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "images": {
-            s.value: {"file": v.source.path.name, "sha256": v.source.sha256} for s, v in case.volumes.items()
-        },
-        "shape": list(source.native_shape),
-        "spacing_known": case.grid.spacing_known,
-        "voxels": {TISSUE_NAMES[Tissue(int(t))]: int(counts[t]) for t in np.flatnonzero(counts)},
-        "region_voxels": regions,
-        "volumes_ml": {
-            n: None if voxel_ml is None else round(count * voxel_ml, 6) for n, count in regions.items()
-        },
-    }

@@ -7,19 +7,27 @@ import logging
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import REGIONS, LabelScheme, Region
+from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io.atomic import write_bytes, write_error
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.alignment.placing import (
+    GRID_NOTES,
+    alignment_record,
+    place_by_headers,
+    register_all,
+)
 from brainseg_desktop.services.compare import compare
 from brainseg_desktop.services.export import export_rating, export_uncertainty
 from brainseg_desktop.services.logs import alias
@@ -56,7 +64,11 @@ class Segmented:
     uncertainty : Path or None
         The map of it, if it was asked for.
     notes : tuple of str
-        Sentences: sequences that the network did not get because they lie on another grid.
+        Sentences: sequences that lie on another grid, and what became of them.
+    alignment : mapping
+        By the name of each sequence that was brought to the masks' grid, how.
+    outside : tuple of str
+        Sentences: what puts the exam outside of what the networks know.
     error : str or None
         A sentence.
     """
@@ -70,6 +82,8 @@ class Segmented:
     output: Path | None = None
     uncertainty: Path | None = None
     notes: tuple[str, ...] = ()
+    alignment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,6 +98,8 @@ class Segmented:
             "output": None if self.output is None else str(self.output),
             "uncertainty": None if self.uncertainty is None else str(self.uncertainty),
             "notes": list(self.notes),
+            "alignment": {name: dict(how) for name, how in self.alignment.items()},
+            "outside": list(self.outside),
             "error": self.error,
         }
 
@@ -99,6 +115,8 @@ class Segmenting:
         folder: Path,
         scheme: LabelScheme | None,
         uncertainty: bool,
+        align: str = "headers",
+        reference: Sequence | None = None,
     ) -> None:
         self._client = client
         self._model = model
@@ -106,6 +124,8 @@ class Segmenting:
         self._folder = folder
         self._scheme = scheme
         self._uncertainty = uncertainty
+        self._align = align
+        self._reference = reference
         self._written: set[Path] = set()
 
     def __call__(self, case: Path | CaseFiles, progress: Progress) -> Segmented:
@@ -114,14 +134,21 @@ class Segmenting:
         try:
             files = case if isinstance(case, CaseFiles) else find_case(case)
             name = files.name
-            opened = open_case(files, scheme=self._scheme)
+            opened = open_case(files, scheme=self._scheme, reference=self._reference)
+            opened = bring_together(opened, self._align)
             rating, seconds = self.predict(opened.case, progress)
             return self._write(files, opened, rating, seconds)
         except UserError as error:
             _log.info("case %s: %s", alias(name), error.code)
             return Segmented(name, error=words(error))
 
-    def predict(self, case: Case, progress: Progress, first_slice: int | None = None) -> tuple[Rating, float]:
+    def predict(
+        self,
+        case: Case,
+        progress: Progress,
+        first_slice: int | None = None,
+        cancel: threading.Event | None = None,
+    ) -> tuple[Rating, float]:
         """The network's mask of a case, and the seconds it took."""
         started = time.monotonic()
         rating = predict_case(
@@ -131,6 +158,7 @@ class Segmenting:
             device=self._device,
             first_slice=first_slice,
             on_progress=lambda done, total, _: progress(done / max(1, total)),
+            cancel=cancel,
         )
         return rating, time.monotonic() - started
 
@@ -155,12 +183,44 @@ class Segmenting:
             output=exported.path,
             uncertainty=uncertainty,
             notes=grid_remarks(opened),
+            alignment=alignment_record(opened.case),
+            outside=tuple(rating.details.get("outside", ())),
         )
 
 
 def grid_remarks(opened: OpenedCase) -> tuple[str, ...]:
-    """Sentences on the sequences that lie on another grid and so did not reach the network."""
-    return tuple(words(note) for note in opened.notes if note.code == "sequence_off_grid")
+    """Sentences on the sequences that lie on another grid, and on what became of them.
+
+    Of a DICOM exam also which series was taken for which sequence, and why.
+    """
+    told = (*GRID_NOTES, "series_off_grid", "series_other_frame", "series_taken")
+    return tuple(words(note) for note in opened.notes if note.code in told)
+
+
+def bring_together(opened: OpenedCase, how: str) -> OpenedCase:
+    """Let the network use the sequences on other grids.
+
+    Parameters
+    ----------
+    opened : OpenedCase
+    how : {"headers", "register", "off"}
+        Resample those on another grid where their headers put them; register every sequence to the one
+        that the masks are drawn on, keeping the headers' place where that finds nothing better; nothing.
+    """
+    case = opened.case
+    if how == "off" or not case.grid.spacing_known:
+        return opened
+    told = place_by_headers(case)
+    if how == "register":
+        told += register_all(case)
+    placed = {s.value for s in case.placements}
+    kept = [
+        n
+        for n in opened.notes
+        if n.code not in ("sequence_off_grid", "series_off_grid", "series_other_frame")
+        or n.params.get("sequence") not in placed
+    ]
+    return replace(opened, notes=(*kept, *told))
 
 
 @contextmanager
@@ -171,6 +231,8 @@ def segment_cases(
     scheme: str | None = None,
     *,
     uncertainty: bool = False,
+    align: str = "headers",
+    reference: Sequence | None = None,
 ) -> Iterator[Segmenting]:
     """Make the output folder and the worker, and end the worker afterwards.
 
@@ -186,7 +248,7 @@ def segment_cases(
     client = WorkerClient()
     try:
         client.warm_up(found, device)
-        yield Segmenting(client, found, device, folder, chosen, uncertainty)
+        yield Segmenting(client, found, device, folder, chosen, uncertainty, align, reference)
     finally:
         client.close()
 
@@ -237,7 +299,7 @@ def do_whole_job(case_path: Path, folder: Path, progress: Progress) -> list[str]
     list of str
         What was done, in words.
     """
-    opened = open_case(find_case(case_path))
+    opened = bring_together(open_case(find_case(case_path)), "headers")
     case = opened.case
     reference = next((r for r in case.ratings if r.kind is RaterKind.REFERENCE), None)
     with segment_cases(folder) as segmenting:

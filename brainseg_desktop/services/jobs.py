@@ -1,4 +1,4 @@
-"""Background work: one executor for what touches a document's files, one free beside it.
+"""Background work: one executor for what touches a document's files, one free beside it, one for long jobs.
 
 No Qt here: results are handed to a `post` function which the GUI makes hop to its main thread and which
 tests and the command line call at once.
@@ -30,6 +30,7 @@ class Jobs:
         self._post = post
         self._document = ThreadPoolExecutor(1, thread_name_prefix="document")
         self._free = ThreadPoolExecutor(2, thread_name_prefix="free")
+        self._long = ThreadPoolExecutor(2, thread_name_prefix="long")
         self._pending: set[Future[Any]] = set()
         self._closed = False
 
@@ -45,6 +46,12 @@ class Jobs:
         """Run `work` beside whatever else runs; exactly one of `done` and `failed` is called."""
         self._run(self._free, work, done, failed)
 
+    def long(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[BaseException], None]
+    ) -> None:
+        """Run what takes minutes, and can be told to end, so that nothing quick has to wait for it."""
+        self._run(self._long, work, done, failed)
+
     def post(self, call: Callable[[], None]) -> None:
         """Have the main thread call a function; dropped once the program is closing."""
         if not self._closed:
@@ -58,7 +65,7 @@ class Jobs:
     def close(self) -> None:
         """Wait for running work, drop what waits; results no longer come home."""
         self._closed = True
-        for executor in (self._document, self._free):
+        for executor in (self._document, self._free, self._long):
             executor.shutdown(wait=True, cancel_futures=True)
         self._pending.clear()
 

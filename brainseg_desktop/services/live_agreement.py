@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,32 @@ from brainseg_desktop.core.metrics import TISSUE_COUNT, Confusion, Score, confus
 from brainseg_desktop.services.compare import OverlapScores
 
 _CODES = TISSUE_COUNT**2
+
+
+@dataclass(frozen=True, slots=True)
+class SliceCounts:
+    """A region slice by slice: voxels of the reference, of the mask, and of both, (slices,) each."""
+
+    reference: NDArray[np.int64]
+    mask: NDArray[np.int64]
+    shared: NDArray[np.int64]
+
+    @property
+    def dice(self) -> NDArray[np.float64]:
+        """Dice of each slice; NaN where both masks are empty there."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(2.0 * self.shared / (self.reference + self.mask))
+
+    @property
+    def differing(self) -> NDArray[np.int64]:
+        """Voxels of each slice that are in one mask only."""
+        return self.reference + self.mask - 2 * self.shared
+
+    @property
+    def worst(self) -> int | None:
+        """The slice with the most differing voxels, the first of equal ones; None where none differs."""
+        differing = self.differing
+        return int(differing.argmax()) if differing.any() else None
 
 
 class LiveAgreement:
@@ -84,13 +111,21 @@ class LiveAgreement:
         -------
         (slices,) array
         """
+        return self.slices(axis, region).dice
+
+    def slices(self, axis: int, region: Region) -> SliceCounts:
+        """The voxels of a region in each slice along an axis."""
         inside = np.zeros(TISSUE_COUNT, dtype=bool)
         inside[[int(t) for t in region.tissues]] = True
         tables = self._counts[axis].reshape(-1, TISSUE_COUNT, TISSUE_COUNT)
-        shared = tables[:, inside][:, :, inside].sum(axis=(1, 2))
-        total = tables[:, inside].sum(axis=(1, 2)) + tables[:, :, inside].sum(axis=(1, 2))
-        with np.errstate(invalid="ignore"):
-            return np.asarray(2.0 * shared / total)
+        rows = tables[:, inside]
+        return SliceCounts(
+            rows.sum(axis=(1, 2)), tables[:, :, inside].sum(axis=(1, 2)), rows[:, :, inside].sum(axis=(1, 2))
+        )
+
+    def worst_slice(self, axis: int, region: Region) -> int | None:
+        """The slice on which the most voxels of a region are in one mask only; None where none is."""
+        return self.slices(axis, region).worst
 
     def dice(self, region: Region) -> Score:
         """Dice of one region."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme, Region
-from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.io.layouts import assign, find_case
-from brainseg_desktop.io.nifti import MaskFile, nifti_stem
+from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.compare import AgreementReport, compare
-from brainseg_desktop.services.export import export_rating
-from brainseg_desktop.services.opening import grid_source, load_mask, mask_labels, open_case
-from brainseg_desktop.services.picture import write_picture
-
-FORMS = ("nifti", "tif", "png")
+from brainseg_desktop.services.exporting.batch import case_like, rating_of
+from brainseg_desktop.services.exporting.forms import form_named
+from brainseg_desktop.services.exporting.job import job_for
+from brainseg_desktop.services.exporting.run import write_form
+from brainseg_desktop.services.opening import load_mask, on_one_grid
 
 
 def compare_files(
@@ -36,16 +33,16 @@ def compare_files(
         What reading a mask raises; ``mask_grid_mismatch``.
     """
     chosen = scheme_named(scheme) if scheme else None
-    first, second = _load_pair(reference, mask, chosen)
-    labels = mask_labels(second, first.grid)
+    first, second = on_one_grid(_load_pair(reference, mask, chosen))
     return compare(
         first.tissues,
-        labels.array,
+        second.tissues,
         first.grid,
         _common_regions(first, second),
         [tissue for tissue in first.scheme.tissues if tissue in second.scheme.tissues],
         tolerance_mm,
         scheme=first.scheme.name,
+        label_surface=True,
     )
 
 
@@ -79,66 +76,39 @@ def _common_regions(first: MaskFile, second: MaskFile) -> list[Region]:
 
 
 def export_file(
-    mask: Path, image: Path, form: str, output: Path, scheme: str | None = None
+    mask: Path, image: Path, form: str, output: Path, scheme: str | None = None, wide: bool = False
 ) -> tuple[Path, ...]:
     """Write a mask on the grid of an image, in another form.
 
     Parameters
     ----------
-    mask : NIfTI file or folder of mask slices
-    image : NIfTI file, or folder of slices or of a case
+    mask : Path
+        Any form of `io.mask_files`.
+    image : file, or folder of slices or of a case
     form : str
-        One of `FORMS`.
+        The key of one of `services.exporting.forms.FORMS`.
     output : Path
-        The file; for ``tif`` a folder, which gets one mask a slice.
+        File or folder, as the form has it.
     scheme : str, optional
         How the mask numbers its labels, read and written.
+    wide : bool
+        Numbers as int16 where the form offers it.
 
     Returns
     -------
     tuple of Path
-        The files written (for slices their folder), with the sidecar.
+        The files written; of a folder only itself.
 
     Raises
     ------
     UserError
-        ``format_not_offered``; ``like_not_slices`` (tif takes the names of slices); what reading and
-        writing raise.
+        ``format_not_offered``; what reading and `services.exporting.run.write_form` raise.
     """
-    if form not in FORMS:
-        raise UserError("format_not_offered", format=form, known=FORMS)
-    case = _case_like(image)
-    source = grid_source(case)
-    if form == "tif" and not source.files:
-        raise UserError("like_not_slices", path=image)
-    loaded = load_mask(mask, scheme_named(scheme) if scheme else None)
-    rating = Rating(
-        str((loaded.sidecar or {}).get("rater", nifti_stem(mask))),
-        _kind_of(loaded),
-        mask_labels(loaded, case.grid),
-        loaded.scheme,
-        source=loaded.source,
-    )
-    if form == "png":
-        write_picture(output, case, [(rating.rater, rating.label_map.array)])
-        return (output,)
-    if form == "nifti" and not output.name.lower().endswith((".nii", ".nii.gz")):
-        raise UserError("destination_not_nifti", path=output)
-    exported = export_rating(case, rating, output)
-    return (exported.path, exported.sidecar)
-
-
-def _case_like(image: Path) -> Case:
-    """The images whose grid is wanted, without the masks beside them; one file is enough."""
-    files = find_case(image)
-    if not files.images and files.unassigned:
-        # Any image has a grid, whatever its name says of its sequence.
-        files = assign([image], {image: Sequence.FLAIR})
-    case = open_case(files).case
-    case.ratings.clear()
-    return case
-
-
-def _kind_of(mask: MaskFile) -> RaterKind:
-    said = (mask.sidecar or {}).get("kind")
-    return RaterKind(said) if said in {k.value for k in RaterKind} else RaterKind.HUMAN
+    chosen = form_named(form)
+    case = case_like(image)
+    refusal = chosen.refuse(case)
+    if refusal is not None:
+        raise refusal
+    rating = rating_of(mask, case, scheme_named(scheme) if scheme else None)
+    written = write_form(chosen, job_for(case, rating, output, wide=wide))
+    return (output,) if output.is_dir() else written.files

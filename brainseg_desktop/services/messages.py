@@ -78,11 +78,160 @@ SENTENCES: dict[str, str] = {
     "masks_differ_in_shape": (
         "The masks do not fit each other: {reference} and {mask} voxels. Compare masks of one image."
     ),
+    # DICOM
+    "dicom_damaged": "{path} is damaged and cannot be understood as DICOM. Copy or download it again.",
+    "dicom_too_large": (
+        "{path} claims to be larger than any exam of a head, so it is not read. Copy or export it again."
+    ),
+    "dicom_no_pixels": "{path} holds no picture. Copy or export it again.",
+    "dicom_size_differs": (
+        "{path} has another size than its header or the other slices say. Copy or export it again."
+    ),
+    "dicom_codec_unknown": (
+        "{path} is compressed in a way that cannot be read here ({syntax}). Export it uncompressed."
+    ),
+    "dicom_files_damaged": (
+        "{count} DICOM files are damaged and were left out, the first is {path}. Copy or export them again."
+    ),
+    "dicom_links_left_out": "{count} links in {path} lead out of the folder and were not followed.",
+    "dicom_folder_large": "Only the first {count} files in {path} were looked at. Choose a part of it.",
+    "dicomdir_leads_outside": (
+        "{path} lists {count} files outside its own folder. They were not read; copy the whole disc again."
+    ),
+    "dicomdir_files_missing": "{path} lists {count} files that are not there. Copy the whole disc again.",
+    "dicomdir_empty": (
+        "{path} lists no file that is there. Choose the folder of the images, or copy the whole disc again."
+    ),
+    "whole_exam_taken": "{path} is one file of an exam; the whole exam was opened.",
+    "series_unassigned": (
+        "{name}: none of its {count} series tells that it is T1, T1CE, T2 or FLAIR. Open it in the window "
+        "and say which is."
+    ),
+    "series_taken": "{why} So {series} ({description}) is taken as {sequence}.",
+    "series_off_grid": (
+        "{sequence} lies on another grid than {masks_on} ({reason} differs): it is shown at its own place in "
+        "mm, but not given to the network."
+    ),
+    "series_other_frame": (
+        "{sequence} was measured in another frame of reference than {masks_on}: the patient may have moved "
+        "in between. It is shown where its headers say, and not given to the network."
+    ),
+    "series_no_place": (
+        "The slices of {series} do not say where they lie, so they make no volume. Export the series again."
+    ),
+    "series_slices_missing": (
+        "{count} slices of {series} are missing, the first behind slice {after}. Copy the whole series again."
+    ),
+    "series_uneven": (
+        "The slices of {series} lie at uneven distances ({low} to {high} mm). Export it again, or "
+        "resample it."
+    ),
+    "series_sheared": (
+        "The slices of {series} are {degrees} degrees out of line with one another. Export it reformatted."
+    ),
+    "series_copies": "{count} slices of {series} lie where another one does and were left out.",
+    "series_padded": "{count} voxels of {series} are marked as empty and are shown as background.",
+    "series_inverted": "{series} is stored with bright and dark swapped; it was turned round.",
+    "series_screenshot": "A screenshot (secondary capture), not the measured image.",
+    "series_no_image": "No image, but {kind}.",
+    "series_colour": "A coloured picture, not grey values.",
+    "series_not_mr": "{kind}, not MR.",
+    "series_projection": "A projection or thick reformat, not the measured slices.",
+    "series_mosaic": "Several slices tiled into one picture (mosaic).",
+    "series_localiser": "A localiser.",
+    "series_few_slices": "Too few slices for a volume: {count}.",
+    "series_many_volumes": "{count} volumes in one series (diffusion, perfusion or function).",
+    # Which sequence a series is
+    "sequence_by_words": "Its description says so ({said}).",
+    "sequence_by_agent": "T1-weighted, and a contrast agent was given: {agent}.",
+    "sequence_by_times": "Its times say so: {times}.",
+    "sequence_is_other": "It is {kind}: {said}.",
+    "sequence_taken": (
+        "Also looks like {sequence}, but {other} has more or finer slices, or is the original."
+    ),
+    "sequence_unclear": "Nothing in its headers tells the sequence. Look at the picture.",
+    "sequence_by_bright_fluid": "Its headers are silent; the fluid is bright, as on T2.",
+    "sequence_follows_t2": (
+        "Its headers are silent; it is bright where T2 is, but for the fluid (correlation {likeness}), "
+        "as FLAIR."
+    ),
+    "sequence_against_t2": (
+        "Its headers are silent; it is not bright where T2 is (correlation {likeness}), as T1."
+    ),
+    "sequence_enhances": (
+        "Its headers name no contrast agent, but single places are brighter than on {other}."
+    ),
+    # Archives (PACS)
+    "pacs_field": "The {field} of the archive cannot be used: {reason}.",
+    "pacs_date": "{text} is no date. Write it as 2026-01-31.",
+    "pacs_query": "The {field} asked for holds signs that no archive understands. Take them out.",
+    "pacs_node_unknown": (
+        "There is no archive {name}. Use one of those set up ({known}), host:port/AETITLE or a DICOMweb URL."
+    ),
+    "pacs_host_unknown": (
+        "{node}: no computer is called {host}. Check the host's spelling and that the network is up."
+    ),
+    "pacs_refused": (
+        "{node}: nothing answers at {host}, port {port}. Check the port and that the archive is running."
+    ),
+    "pacs_timeout": (
+        "{node}: {host}, port {port}, did not answer in time. Check the address and the firewall."
+    ),
+    "pacs_unreachable": "{node}: {host}, port {port}, cannot be reached. Check the address and the network.",
+    "pacs_tls": (
+        "{node}: no encrypted connection could be made ({reason}). Check the TLS setting and the CA file."
+    ),
+    "pacs_ca_file": "{node}: {path} holds no certificates. Choose a CA file in PEM form.",
+    "pacs_called_title": (
+        "{node} does not answer to the AE title {title}. Ask for its right title, with capitals as they are."
+    ),
+    "pacs_calling_title": (
+        "{node} does not know this computer as {title}. Have the title entered there, or change your own."
+    ),
+    "pacs_rejected": "{node} turned the connection down. Try again, or ask who looks after it.",
+    "pacs_no_greeting": (
+        "{node}: something answers at {host}, port {port}, but it does not speak DICOM as expected. Check "
+        "the port and the TLS setting."
+    ),
+    "pacs_no_service": "{node} does not offer this service to this computer. Ask who looks after it.",
+    "pacs_broken": "{node} broke off the connection, or stopped answering. Try again.",
+    "pacs_silent": "{node} stopped answering. Try again later.",
+    "pacs_failed": "{node} could not do it (DICOM status {status}). Try again, or ask who looks after it.",
+    "pacs_http": "{node} could not do it (HTTP status {status}). Try again, or ask who looks after it.",
+    "pacs_move_destination": (
+        "{node} does not know where to send to {title}. Have this computer entered there with its address "
+        "and port, or set the receive port to 0 to retrieve without it."
+    ),
+    "pacs_nothing_there": "{node} sent nothing: the exam is no longer there, or may not be seen from here.",
+    "pacs_some_failed": "{node} could not send {count} of the images. Retrieve the exam again.",
+    "pacs_port_taken": (
+        "Port {port} at {address} cannot be listened at; another program may use it. Choose another port."
+    ),
+    "pacs_no_address": "This computer has no address {address}. Choose one of its own, or 0.0.0.0 for all.",
+    "pacs_too_large": "An image of {size_mb} MB is more than is taken from a network. It was refused.",
+    "pacs_malformed": "Something was sent that is no DICOM image. It was refused.",
+    "pacs_other_study": "An image of another exam was sent than was asked for. It was refused.",
+    "pacs_not_dicom": "{path} is not a DICOM file that can be sent. Choose another one.",
+    "pacs_not_accepted": "{node} does not take files of the kind of {path}, or not with its compression.",
+    "pacs_store_refused": "{node} did not take {path} (status {status}). Ask who looks after the archive.",
+    "pacs_too_many_kinds": "The files are of {count} kinds; at most 128 go at once. Send fewer files.",
+    "pacs_login": "{node} did not accept user and password, or the token. Enter them again.",
+    "pacs_login_needed": "{node} wants a login. Enter user and password, or the token.",
+    "pacs_login_plain": (
+        "{node} would get the password unprotected, since its URL begins with http. Use an https address."
+    ),
+    "pacs_not_dicomweb": "{node} does not answer as DICOMweb does. Check the path of its URL.",
+    "pacs_no_keyring": (
+        "This computer has no keyring that can keep the password, so it was not kept: it is asked for again."
+    ),
+    "pacs_cancelled": "The connection to the archive was cancelled.",
     # Writing
     "disk_full": (
         "There is no room left to write {path}. Free some space and try again; the old file is unchanged."
     ),
     "no_permission": "{path} may not be written. Choose another folder, or change its permissions.",
+    "report_format": "{path} does not end in .pdf or .html. Choose a name that does.",
+    "chart_format": "{path} does not end in .png or .svg. Choose a name that does.",
     "write_failed": (
         "{path} could not be written ({reason}). Choose another folder; the old file is unchanged."
     ),
@@ -93,7 +242,11 @@ SENTENCES: dict[str, str] = {
     "peer_missing": "{name} is not installed here. Run make bench-{name}, or name its Python with --peer.",
     "sequence_off_grid": (
         "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs): it is shown at its own "
-        "place in mm, but not given to the network. Resample it to them if the network should use it."
+        "place in mm, but not given to the network. Case, Align sequences... brings it to them."
+    ),
+    "sequences_off_grid": (
+        "{sequences} lie on other grids than {masks_on}: they are shown at their own places in mm, but not "
+        "given to the network. Case, Align sequences... brings them together."
     ),
     "place_unknown": (
         "{path} ({sequence}) lies on another grid than {masks_on} ({reason} differs), and the headers do not "
@@ -102,9 +255,118 @@ SENTENCES: dict[str, str] = {
     ),
     "network_inputs_off_grid": (
         "The network needs {wanted}. This exam has {off_grid}, but on another grid than its masks, where the "
-        "network cannot use it. Resample it to the others, or choose another network."
+        "network cannot use it. Bring it to the others (Case, Align sequences..., or --align headers), or "
+        "choose another network."
     ),
+    # Bringing sequences together
+    "sequence_resampled": (
+        "{sequence} lies on another grid than {reference}: the network gets it resampled where its header "
+        "puts it. The file and its view stay as measured."
+    ),
+    "sequence_registered": (
+        "{sequence} was moved by {shift_mm} mm and turned by {angle_degrees} degrees to lie on {reference}. "
+        "The file stays as measured."
+    ),
+    "alignment_partial": (
+        "{sequence} covers only {percent} % of {reference}: outside of it the network sees background."
+    ),
+    "alignment_apart": (
+        "{sequence} shows hardly any of what {reference} shows, so the two cannot be brought together. Check "
+        "that both are of the same head and visit."
+    ),
+    "alignment_far": (
+        "{sequence} would be moved by {shift_mm} mm and turned by {angle_degrees} degrees: more than a head "
+        "moves between two sequences. The place of the header is kept; check that both are of the same head."
+    ),
+    "alignment_worse": (
+        "The registration found no better place for {sequence} than its header says. That place is kept."
+    ),
+    "alignment_constant": (
+        "A sequence has the same value in all voxels, or none that is a number, so it cannot be registered. "
+        "Check the file."
+    ),
+    "alignment_no_overlap": (
+        "The two sequences share no part of the head, so they cannot be registered. Check that both are of "
+        "the same head."
+    ),
+    "alignment_no_spacing": (
+        "The files state no voxel size, so sequences cannot be brought together in mm. Use files with a "
+        "voxel size."
+    ),
+    "alignment_died": (
+        "The registration's process ended unexpectedly. Nothing was changed. Try again; if it happens again, "
+        "close other programs to free memory."
+    ),
+    "alignment_hung": "The registration gave no sign of life and was stopped. Nothing was changed. Retry.",
+    # What the networks do not know
+    "outside_not_mr": ("{sequence} is {modality} and not MR, and the network knows MR only."),
+    "outside_few_slices": (
+        "The exam has {n} slices of {thickness_mm} mm; the network learnt from whole heads. Its mask may be "
+        "wrong; check every slice."
+    ),
+    "outside_small": (
+        "The images show {size_mm} mm at their widest, less than a head ({least_mm} mm). Its mask may be "
+        "wrong; check every slice."
+    ),
+    "outside_large": (
+        "What is bright measures {size_mm} mm, more than a head: check the voxel size in the files. The "
+        "network's mask may be wrong."
+    ),
+    "outside_voxels": (
+        "The voxels measure {spacing_mm} mm, far from what the network learnt from. Its mask may be wrong; "
+        "check every slice."
+    ),
+    "outside_inverted": (
+        "{sequence} is brighter around the head than in it, as if its greys were inverted. The network's "
+        "mask may mean nothing; check the file."
+    ),
+    "outside_no_head": (
+        "The network found no head in {sequence}: it is noise, nearly empty, or fills the whole image. Its "
+        "mask may mean nothing; check the file."
+    ),
+    "outside_greys": (
+        "{sequence} has only {n} different grey values, like a mask and not like an image. The network's "
+        "mask may mean nothing; check the file."
+    ),
+    "outside_few_sequences": (
+        "The network sees only {present}: with a single sequence its mask is less to be trusted."
+    ),
+    "outside_hopeless": "The network was not run, as its mask would mean nothing. {reason} Check the files.",
     "masks_too_few": "Agreement needs the masks of two readers or more; {n} was given. Name more files.",
+    "consensus_too_few": "A consensus needs two masks or more; {n} was chosen. Tick more masks.",
+    "consensus_schemes": (
+        "The masks of {raters} do not share a label scheme that holds all their labels, so they cannot be "
+        "fused. Leave out those with other labels."
+    ),
+    # Studies
+    "study_without_masks": (
+        "{name} has no finished masks to measure. Lock readings first, or name a folder with masks."
+    ),
+    "masks_not_found": (
+        "{path} holds no masks of readers. Choose a folder with one folder a reader, or one folder a case."
+    ),
+    "masks_of_one_reading": (
+        "{names} all seem to be the mask of {case} by {rater}. Rename them, or take one out."
+    ),
+    "readers_too_few": (
+        "A consensus of {case} needs the masks of two readers; {n} can be used. Add masks, or leave it out."
+    ),
+    "measuring_cancelled": "The study was not measured to the end. What was measured is kept: start again.",
+    "mask_changed": (
+        "{path} is not the file it was when the study was read: it was changed meanwhile. It was left out; "
+        "measure again."
+    ),
+    "rating_off_grid": (
+        "The mask {path} does not lie on the grid that the masks of {case} share: {reason} differs. It was "
+        "left out; resample it first."
+    ),
+    "case_not_measured": (
+        "{case} could not be measured: its process was ended twice, perhaps for want of memory. It was left "
+        "out; close other programs and measure again."
+    ),
+    "case_failed": (
+        "{case} could not be measured ({reason}). It was left out; measure again, and report it if it stays."
+    ),
     "audit_missing": (
         "{path} has no record of changes beside it: it was not exported by this program, was started "
         "elsewhere, or was changed since. Export it again from the window."
@@ -117,6 +379,64 @@ SENTENCES: dict[str, str] = {
         "{path} was not saved: read back, it was not what was to be written ({reason}). The old file is "
         "unchanged; try again, or choose another disk."
     ),
+    # Studies
+    "study_missing": "{path} holds no study (there is no study.toml). Choose the folder of a study.",
+    "study_exists": "{path} holds a study already. Choose an empty folder.",
+    "study_broken": "{path} cannot be understood ({reason}). Bring back the file as it was, from a backup.",
+    "study_newer": "{path} was made by a newer version of this program. Update the program.",
+    "study_invalid": "The study {name} cannot be carried out: {reason}. Change it.",
+    "study_reader_unknown": "There is no reader {reader} in this study. Choose one of {known}.",
+    "study_reader_elsewhere": (
+        "{reader} has this study open on {host} since {since}. Close it there first: two programs would "
+        "overwrite each other's readings."
+    ),
+    "claim_held": "{path} is in use on {host} since {since}. Close the program there first.",
+    "claim_lost": (
+        "{path} is not held by this program any more: another one took it over, or the folder is gone. "
+        "Nothing was written there, and your strokes are kept on this machine. Close the study and open it "
+        "again."
+    ),
+    "study_case_missing": "The case {case} is not at {path} any more. Bring it back, or mend study.toml.",
+    "study_cases_share_folder": (
+        "{path} holds the files of several cases. A study needs a folder for each: move them apart."
+    ),
+    "study_not_finished": (
+        "{open} of {all} readings are not locked yet. Finish them, or unblind early: what is locked later "
+        "is then marked as not blind."
+    ),
+    "study_blinded": (
+        "{study} is blinded: {open} of {all} readings are not locked yet. Masks of others and scores are "
+        "shown after unblinding."
+    ),
+    "blinded_mask": (
+        "{path} belongs to the readings of the blinded study {study} and is not shown before it is unblinded."
+    ),
+    "blinded_case": (
+        "{path} is a case of the blinded study {study}. Open the study and read it there; alone it can be "
+        "opened after unblinding."
+    ),
+    "inside_ratings": (
+        "{path} lies among the readings of a study, which only the study writes. Choose another folder."
+    ),
+    "study_start_missing": (
+        "Readings of this study start from the network's mask, and that of {case} is not there yet. Whoever "
+        "looks after the study has the network outline the cases first (Study, Outline cases)."
+    ),
+    "reading_blinded": (
+        "This reading is blinded: no other mask may come in before it is unblinded. Lock the reading first."
+    ),
+    "mask_locked": "This reading is locked; its mask cannot be changed any more.",
+    "reading_locked": "The reading {path} is locked and was not changed.",
+    "reading_not_locked": "{path} is not locked yet.",
+    "reading_mask_missing": "The mask {path} is missing.",
+    "reading_sidecar_missing": "{path} has no record beside it (.json), so nobody knows how it was made.",
+    "reading_sidecar_broken": (
+        "The record {path} cannot be understood ({reason}). Bring it back from a backup, or delete it to "
+        "read the case again."
+    ),
+    "reading_seal_broken": "The record beside {path} was changed by hand since the program wrote it.",
+    "reading_mask_changed": "The mask {path} was changed since the program wrote it.",
+    "reading_images_changed": "The images under {path} were changed since it was drawn: {sequences}.",
     # Recovery
     "journal_in_use": "{path} is being written by another running BrainSeg. Close that first.",
     "journal_damaged": "{path} cannot be read, so its strokes cannot be restored. It is kept where it is.",
@@ -129,7 +449,40 @@ SENTENCES: dict[str, str] = {
     ),
     "like_not_slices": "{path} is no folder of slices, which tif masks are named after. Use --to nifti.",
     "reference_missing": "{name} has no reference mask beside its images. Add one, or leave the case out.",
-    "format_not_offered": "Masks cannot be exported as {format} yet. Use one of {known}.",
+    "format_not_offered": "Masks cannot be exported as {format}. Use one of {known}.",
+    "form_needs_dicom": (
+        "The images of {name} did not come from DICOM, so there is no series that a DICOM segmentation could "
+        "refer to. Open the DICOM exam and export from there."
+    ),
+    "form_needs_spacing": (
+        "The images of {name} state no spacing, so nothing can be written in millimetres. Choose TIFF, PNG "
+        "or COCO, or open images with a spacing."
+    ),
+    "nothing_marked": "The mask of {name} marks nothing, so it has no surface. Choose another form.",
+    "destination_not_form": "{path} cannot be the name for {form}. Choose one that ends in {suffixes}.",
+    "destination_not_folder": "Several masks go into a folder, but {path} is a file. Name a folder.",
+    "no_masks_here": "{path} has no mask beside its images. Make or load one first.",
+    "dicom_source_missing": (
+        "{path} is gone: a DICOM segmentation refers to the series it was drawn on. Bring the exam back."
+    ),
+    "dicom_source_changed": (
+        "{path} is no more what the case was read from ({reason}). Open the exam again and export anew."
+    ),
+    "seg_not_written": (
+        "No DICOM segmentation can refer to the series in {path} ({reason}). Choose NIfTI or another form."
+    ),
+    "seg_unusable": "{path} cannot be read as a DICOM segmentation ({reason}). Export it again as DICOM SEG.",
+    "nrrd_unusable": "{path} cannot be read as a mask ({reason}). Save it again as .seg.nrrd or NIfTI.",
+    "segments_overlap": (
+        "Segments of {path} overlap in {count} voxels, and a voxel has one label here. Save it with "
+        "segments that do not overlap."
+    ),
+    "segments_alike": "{path} has two segments for one tissue. Merge them where they were drawn.",
+    "segments_mixed": (
+        "{path} has tissues that no label scheme holds together. Save a file with the parts of the tumour, "
+        "or with the whole of it."
+    ),
+    "scheme_by_segments": "{path} is read by the names and codes of its segments.",
     "output_is_file": "{path} is a file, not a folder. Name a folder with -o.",
     # The program itself
     "resource_missing": "{path} is missing from this installation. Install the program again.",
@@ -333,6 +686,29 @@ SENTENCES: dict[str, str] = {
 }
 
 
+# Why a score or a statistic has no number, to stand in its place.
+STATES: dict[str, str] = {
+    "both_empty": "both empty",
+    "one_empty": "one empty",
+    "no_spacing": "no voxel size",
+    "too_few": "too few readings",
+    "empty": "nothing marked",
+    "no_variation": "nothing differs",
+    "zero_mean": "the mean is 0",
+}
+
+
+def state_words(state: str) -> str:
+    """Why there is no number, in two or three words.
+
+    Examples
+    --------
+    >>> state_words("both_empty")
+    'both empty'
+    """
+    return STATES.get(state, state.replace("_", " "))
+
+
 class _Values(dict[str, str]):
     """Parameters of a sentence; an error raised far from its file does not know the path."""
 
@@ -355,10 +731,24 @@ def words(error: UserError) -> str:
     return said[0].upper() + said[1:] if said.startswith("the ") else said
 
 
+def words_without_folders(error: UserError) -> str:
+    """The sentence with the names of files only, for pages that are given away: a folder may name a patient.
+
+    Examples
+    --------
+    >>> words_without_folders(UserError("file_missing", path=Path("Jane Doe/b.nii")))
+    'b.nii does not exist. Check the path.'
+    """
+    params = {key: Path(v.name) if isinstance(v, Path) else v for key, v in error.params.items()}
+    return words(UserError(error.code, **params))
+
+
 def _told(value: object) -> str:
     """A parameter in words: paths as given, lists joined."""
     if isinstance(value, Path | str):
         return str(value)
+    if isinstance(value, UserError):
+        return words(value)
     if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
         return " x ".join(str(v) for v in value)
     if isinstance(value, Iterable):

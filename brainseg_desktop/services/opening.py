@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,21 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.placing import joint_grid, offset_on, placed
 from brainseg_desktop.core.volume import Sequence, Source, Volume
 from brainseg_desktop.io import nifti, tiff
+from brainseg_desktop.io.dicom.header import DicomHeader
+from brainseg_desktop.io.dicom.read import read_series
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind
+from brainseg_desktop.io.mask_files import read_any_mask
 from brainseg_desktop.io.names import read_name
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.nifti_header import NiftiHeader
 from brainseg_desktop.io.schemes import recognise_scheme, scheme_named
+from brainseg_desktop.services.studies.blinding import check_open
 
 # Where nothing else tells, the grid of a case is that of the sequence a mask is usually drawn on.
-_GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
+GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
 REFERENCE_NAME = "Reference"
 
 
@@ -48,7 +53,29 @@ class OpenedCase:
     problems: tuple[UserError, ...] = ()
 
 
-def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedCase:
+def open_case(
+    files: CaseFiles, *, scheme: LabelScheme | None = None, reference: Sequence | None = None
+) -> OpenedCase:
+    """Read a case that belongs to no blinded study; see `read_case`.
+
+    Raises
+    ------
+    UserError
+        ``blinded_mask``, ``blinded_case`` (`services.studies.blinding`), and what `read_case` raises.
+    """
+    check_open(places_of(files))
+    return read_case(files, scheme=scheme, reference=reference)
+
+
+def places_of(files: CaseFiles) -> tuple[Path, ...]:
+    """The files that a blinded study may forbid; of a DICOM series one for each of its folders."""
+    dicom = {file.parent: file for one in files.series.values() for file in one.files}
+    return (*files.images.values(), *files.masks, *dicom.values())
+
+
+def read_case(
+    files: CaseFiles, *, scheme: LabelScheme | None = None, reference: Sequence | None = None
+) -> OpenedCase:
     """Read the images (and the masks beside them) of a case, all files at the same time.
 
     Parameters
@@ -56,17 +83,22 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     files : CaseFiles
     scheme : LabelScheme or None
         How masks are to be read; None: find out.
+    reference : Sequence or None
+        That masks shall be drawn on where no mask says so yet; None: see `reference_grid`.
 
     Raises
     ------
     UserError
-        ``case_empty``, ``sequences_unassigned`` (only files whose names tell nothing), ``grid_mismatch`` and
+        ``case_empty``, ``sequences_unassigned`` (only files whose names tell nothing), ``series_unassigned``
+        (a DICOM exam of which no series tells its sequence), ``grid_mismatch`` and
         ``place_unknown`` (a sequence on another grid that cannot be put in relation to the others), or what
         reading an image raises. A bad mask is no reason to fail: it goes to `OpenedCase.problems`.
     """
     if not files.images:
         if files.unassigned:
             raise UserError("sequences_unassigned", name=files.name, names=[p.name for p in files.unassigned])
+        if files.exam is not None:
+            raise UserError("series_unassigned", name=files.name, count=len(files.exam.series))
         raise UserError("case_empty", name=files.name)
     notes = list(files.notes)
     hints = tuple(p.name for p in files.images.values())
@@ -79,13 +111,15 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
             volumes = {s: v for s, v in stack.result().items() if s in files.images}
         else:
             reads = [
-                (s, pool.submit(nifti.read_volume, files.images[s], s, notes))
+                (s, pool.submit(read_series, files.series[s], s, notes))
+                if s in files.series
+                else (s, pool.submit(nifti.read_volume, files.images[s], s, notes))
                 for s in Sequence
                 if s in files.images
             ]
             masks = [(path, pool.submit(nifti.read_mask, path, scheme, hints)) for path in files.masks]
             volumes = {s: read.result() for s, read in reads}
-    case = Case(files.name, reference_grid(volumes, _mask_grids(masks)), volumes)
+    case = Case(files.name, reference_grid(volumes, _mask_grids(masks), reference), volumes)
     notes += off_grid_notes(case)
     problems = []
     for _, read in masks:
@@ -98,7 +132,9 @@ def open_case(files: CaseFiles, *, scheme: LabelScheme | None = None) -> OpenedC
     return OpenedCase(case, tuple(notes), tuple(problems))
 
 
-def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = ()) -> Grid:
+def reference_grid(
+    volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (), preferred: Sequence | None = None
+) -> Grid:
     """The grid that the masks of a case live on, where its sequences do not share one.
 
     Parameters
@@ -107,20 +143,25 @@ def reference_grid(volumes: Mapping[Sequence, Volume], masks: Iterable[Grid] = (
         At least one.
     masks : iterable of Grid
         Of the masks beside the images, the most important one first.
+    preferred : Sequence or None
+        The reader's choice.
 
     Returns
     -------
     Grid
-        That of the sequence which the first fitting mask was drawn on; else the one that most sequences
+        That of the sequence which the first fitting mask was drawn on; else that of `preferred`, if the
+        exam has it; else the one that most sequences
         share; of several equal ones that of FLAIR, T1CE, T2, T1, in this order.
     """
-    grids = [volumes[s].grid for s in _GRID_ORDER if s in volumes]
+    grids = [volumes[s].grid for s in GRID_ORDER if s in volumes]
     if all(grids[0].mismatch(grid) is None for grid in grids):
         return grids[0]
     for mask in masks:
         for grid in grids:
             if grid.mismatch(mask) is None:
                 return grid
+    if preferred is not None and preferred in volumes:
+        return volumes[preferred].grid
     return max(grids, key=lambda grid: sum(grid.mismatch(other) is None for other in grids))
 
 
@@ -148,6 +189,11 @@ def off_grid_notes(case: Case) -> list[UserError]:
     for sequence, reason in case.off_grid.items():
         path, name = case.volumes[sequence].source.path, sequence.value
         spaces = {_space(case.volumes[sequence].source), _space(grid_source(case))}
+        if all(isinstance(v.source.header, DicomHeader) for v in case.volumes.values()):
+            # One study of one patient: shown where the headers say, and told that he may have moved.
+            code = "series_other_frame" if len(spaces) > 1 or "" in spaces else "series_off_grid"
+            notes.append(UserError(code, sequence=name, reason=reason, masks_on=masks_on))
+            continue
         if len(spaces) > 1 or "" in spaces:
             raise UserError("place_unknown", path=path, sequence=name, reason=reason, masks_on=masks_on)
         notes.append(
@@ -162,6 +208,8 @@ def _space(source: Source) -> str:
     A code of 0 in both fields means that an affine was made up from the voxel sizes alone (nifti1.h, method
     1); 3 to 5 are standard brains, which have nothing to do with where this patient lay in the scanner.
     """
+    if isinstance(source.header, DicomHeader):
+        return source.header.frame_of_reference_uid
     if not isinstance(source.header, NiftiHeader):
         return ""
     codes = (int(source.header.numbers(name)[0]) for name in ("sform_code", "qform_code"))
@@ -175,23 +223,24 @@ def check_readable(paths: Iterable[Path]) -> None:
     Raises
     ------
     UserError
-        What `io.nifti.read_volume` raises for the first that cannot.
+        What `io.nifti.read_volume` raises for the first that cannot; ``blinded_mask``, ``blinded_case``.
     """
+    paths = tuple(paths)
+    check_open(paths)
     for path in paths:
         nifti.read_volume(path)
 
 
 def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:
-    """Read a mask without a case: a NIfTI file, or a folder of ``_mask.tif`` slices.
+    """Read a mask without a case, in any form of `io.mask_files`.
 
     Raises
     ------
     UserError
-        What `io.nifti.read_mask` or `io.tiff.read_masks` raises.
+        ``blinded_mask``, ``blinded_case``; what `io.mask_files.read_any_mask` raises.
     """
-    if path.is_dir():
-        return tiff.read_masks(path)
-    return nifti.read_mask(path, scheme)
+    check_open([path])
+    return read_any_mask(path, scheme)
 
 
 def read_rating(
@@ -202,7 +251,8 @@ def read_rating(
     Parameters
     ----------
     case : Case
-    path : NIfTI file, or folder of ``_mask.tif`` slices
+    path : Path
+        Any form of `io.mask_files`.
     scheme : LabelScheme or None
         None: find out.
     name : str or None
@@ -218,10 +268,9 @@ def read_rating(
     UserError
         ``mask_grid_mismatch`` (params ``path``, ``reason``), or what `load_mask` raises.
     """
-    if path.is_dir():
-        mask = tiff.read_masks(path)
-    else:
-        mask = nifti.read_mask(path, scheme, [v.source.path.name for v in case.volumes.values()])
+    check_open([path])
+    hints = [v.source.path.name for v in case.volumes.values()]
+    mask = read_any_mask(path, scheme, hints, case.grid)
     return _rating(case, mask, name), mask.why
 
 
@@ -233,16 +282,35 @@ def mask_labels(mask: MaskFile, grid: Grid) -> LabelMap:
     UserError
         ``mask_grid_mismatch`` with the reason ``shape``, ``spacing``, ``orientation`` or ``position``.
     """
-    reason = grid.mismatch(mask.grid)
-    if reason is not None:
+    offset = offset_on(mask.grid, grid) if mask.part else grid.mismatch(mask.grid) or (0, 0, 0)
+    if isinstance(offset, str):
         raise UserError(
             "mask_grid_mismatch",
             path=mask.source.path,
-            reason=reason,
+            reason=offset,
             shape=mask.grid.shape,
             expected=grid.shape,
         )
-    return LabelMap(mask.tissues)
+    return LabelMap(placed(mask.tissues, offset, grid))
+
+
+def on_one_grid(masks: Iterable[MaskFile]) -> tuple[MaskFile, ...]:
+    """Masks of one case on the grid they share; forms that leave out what is not marked are completed.
+
+    Raises
+    ------
+    UserError
+        ``mask_grid_mismatch``.
+    """
+    found = tuple(masks)
+    grid = next((mask.grid for mask in found if not mask.part), None)
+    if grid is None:
+        grid = found[0].grid
+        for mask in found[1:]:
+            wider = joint_grid(grid, mask.grid)
+            if not isinstance(wider, str):
+                grid = wider
+    return tuple(replace(m, tissues=mask_labels(m, grid).array, grid=grid) for m in found)
 
 
 def new_rating(
@@ -293,7 +361,7 @@ def grid_source(case: Case) -> Source:
 
 def grid_volume(case: Case) -> Volume:
     """The image that gives the case its grid: FLAIR if it lies on it, else T1CE, T2, T1."""
-    return next(case.aligned[s] for s in _GRID_ORDER if s in case.aligned)
+    return next(case.aligned[s] for s in GRID_ORDER if s in case.aligned)
 
 
 def unique_name(case: Case, name: str) -> str:

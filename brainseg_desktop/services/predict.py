@@ -18,7 +18,11 @@ from brainseg_desktop.core.labels import LabelScheme, Tissue
 from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.inference.card import ModelCard, Postprocess
 from brainseg_desktop.inference.registry import read_card
+from brainseg_desktop.inference.scope import is_hopeless, outside_scope
+from brainseg_desktop.io.dicom.header import DicomHeader
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.alignment.placing import alignment_record, network_volumes
+from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.models import default_model_dir
 from brainseg_desktop.services.opening import default_scheme, unique_name
 from brainseg_desktop.services.worker_client import OnProgress, OnSlice, WorkerClient
@@ -41,7 +45,8 @@ def predict_case(
     Parameters
     ----------
     case : Case
-        Only read; adding the rating is the caller's business. Sequences on other grids are left out.
+        Only read; adding the rating is the caller's business. Sequences on other grids are resampled onto
+        the masks' grid if they were placed (`Case.place`), else left out.
     client : WorkerClient
     model : Path, optional
         Folder of a model; the bundled one if not given.
@@ -64,16 +69,19 @@ def predict_case(
     Raises
     ------
     UserError
-        ``sequence_unusable``, ``model_missing``, ``card_invalid``, ``network_inputs_off_grid`` (the network
-        needs a sequence that lies on another grid), and those of `WorkerClient.segment`.
+        ``outside_hopeless``, ``sequence_unusable``, ``model_missing``, ``card_invalid``,
+        ``network_inputs_off_grid`` (the network needs a sequence that lies on another grid), and those of
+        `WorkerClient.segment`.
     """
     folder = model if model is not None else default_model_dir()
     card = read_card(folder)
     grid = case.grid
+    inputs = usable_inputs(network_volumes(case))
+    outside = check_scope(case, inputs)
     try:
         found = client.segment(
             folder,
-            usable_inputs(case.aligned),
+            inputs,
             (grid.spacing_mm[0], grid.spacing_mm[1]) if grid.spacing_known else None,
             device=device,
             first_slice=first_slice,
@@ -94,8 +102,24 @@ def predict_case(
         scheme_for(case, found.labels),
         probabilities=found.probabilities,
         uncertainty=found.uncertainty,
-        details=_origin(case, found, card),
+        details={**_origin(case, found, card), "outside": outside},
     )
+
+
+def check_scope(case: Case, inputs: Mapping[Sequence, NDArray[Any]]) -> list[str]:
+    """Sentences on what puts an exam outside of what the networks know.
+
+    Raises
+    ------
+    UserError
+        ``outside_hopeless`` (param ``reason``) if a mask would mean nothing.
+    """
+    headers = {s: case.volumes[s].source.header for s in inputs}
+    modalities = {s: h.modality for s, h in headers.items() if isinstance(h, DicomHeader)}
+    remarks = outside_scope(inputs, case.grid, modalities)
+    if is_hopeless(remarks, inputs):
+        raise UserError("outside_hopeless", reason=words(remarks[0]))
+    return [words(remark) for remark in remarks]
 
 
 def _wanted_off_grid(error: UserError, case: Case) -> list[str] | None:
@@ -103,7 +127,8 @@ def _wanted_off_grid(error: UserError, case: Case) -> list[str] | None:
     wanted = error.params.get("wanted")
     if error.code != "network_inputs_missing" or not isinstance(wanted, list):
         return None
-    return [s.value for s in case.off_grid if s.value in wanted] or None
+    left_out = [s for s in case.off_grid if s not in case.placements]
+    return [s.value for s in left_out if s.value in wanted] or None
 
 
 def usable_inputs(volumes: Mapping[Sequence, Volume]) -> dict[Sequence, NDArray[Any]]:
@@ -155,7 +180,8 @@ def _origin(case: Case, found: Segmentation, card: ModelCard) -> dict[str, Any]:
         "exam_kind": found.kind,
         "regions": list(found.regions),
         "sequences_used": list(found.present),
-        "sequences_off_grid": {s.value: reason for s, reason in case.off_grid.items()},
+        "sequences_off_grid": {s.value: r for s, r in case.off_grid.items() if s not in case.placements},
+        "alignment": alignment_record(case),
         "device": found.device,
         "seconds": found.seconds,
         "postprocess": None if network is None else _cleaning(network.postprocess),

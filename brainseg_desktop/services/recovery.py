@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,6 +26,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.history import History, LabelMap
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.io.atomic import write_error
+from brainseg_desktop.io.dicom.files import is_dicom
 from brainseg_desktop.io.journal import (
     Journal,
     exported_folder,
@@ -41,7 +44,7 @@ from brainseg_desktop.io.journal_format import (
     read_journal,
 )
 from brainseg_desktop.io.journal_replay import replay
-from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
+from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case, series_at
 from brainseg_desktop.io.locking import lock
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.audit import first_totals
@@ -70,6 +73,8 @@ class Recoverable:
     strokes : int
     time : datetime
         Of the last step, UTC.
+    study : mapping or None
+        Which reading of which study it belongs to; such work is only given back to that reading.
     """
 
     path: Path
@@ -78,6 +83,7 @@ class Recoverable:
     rater: str
     strokes: int
     time: datetime
+    study: Mapping[str, Any] | None = None
 
 
 def start_journal(case: Case, rating: Rating, state_dir: Path) -> Journal:
@@ -113,6 +119,9 @@ def _go_on(header: Header, rating: Rating, path: Path) -> Journal | None:
         # With images in another place now, unsaved steps of this journal would not be found at their opening.
         same_place = content.header.images == header.images and content.header.shape == header.shape
         if not same_place or content.about.rater != rating.rater or content.unsaved:
+            return None
+        # A hidden repeat must not show the steps of the first reading.
+        if content.about.details.get("study") != rating.details.get("study"):
             return None
         history, tally = History(LabelMap(content.base)), Tally()
         replay(content, history, tally)
@@ -177,7 +186,12 @@ def pending(state_dir: Path) -> list[Recoverable]:
 def pending_for(case: Case, state_dir: Path) -> Recoverable | None:
     """The newest unsaved work on the images of this case: whoever opens it again goes on where he was."""
     images = {s: _absolute(v.source.path) for s, v in case.volumes.items()}
-    return next((found for found in pending(state_dir) if dict(found.images) == images), None)
+    return next((f for f in pending(state_dir) if f.study is None and dict(f.images) == images), None)
+
+
+def pending_reading(state_dir: Path, study: Mapping[str, Any]) -> Recoverable | None:
+    """The newest unsaved work on this very reading of a study."""
+    return next((found for found in pending(state_dir) if found.study == study), None)
 
 
 def case_files(found: Recoverable) -> CaseFiles:
@@ -193,6 +207,8 @@ def case_files(found: Recoverable) -> CaseFiles:
         if not path.exists():
             raise UserError("file_missing", path=path)
     first = next(iter(images.values()))
+    if first.is_file() and is_dicom(first):
+        return replace(series_at(images), name=found.case)
     folder = first if first.is_dir() else first.parent
     try:
         files = find_case(folder)
@@ -278,7 +294,8 @@ def _recoverable(path: Path, content: JournalContent) -> Recoverable:
     header = content.header
     images = tuple((Sequence(i.sequence), Path(i.path)) for i in header.images)
     time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Recoverable(path, header.case, images, content.about.rater, content.strokes, time)
+    study = content.about.details.get("study")
+    return Recoverable(path, header.case, images, content.about.rater, content.strokes, time, study)
 
 
 def _is_live(path: Path) -> bool:

@@ -6,6 +6,7 @@ Only the main thread touches a session. It knows no Qt; views listen to its even
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,25 @@ from brainseg_desktop.services.recovery import Recoverable, restore, start_journ
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds while a case is open.
+
+    Parameters
+    ----------
+    reader : str
+        Whose mask may be changed.
+    blinded : bool
+        No mask but the reader's own may come in, whoever made it.
+    read_only : bool
+        Not even the own mask may be changed: it is locked.
+    """
+
+    reader: str
+    blinded: bool = False
+    read_only: bool = False
+
+
 class Session:
     """One case at a time.
 
@@ -36,6 +56,8 @@ class Session:
 
     Attributes
     ----------
+    terms : Terms
+        Of the open case.
     ratings_changed : Event[None]
         A mask came, went, or another one is shown or compared.
     voxels_changed : Event[tuple[Rating, Box]]
@@ -51,9 +73,12 @@ class Session:
     def __init__(self, state_dir: Path, reader: str = "Reader") -> None:
         self.state_dir = state_dir
         self.reader = reader
+        self.terms = Terms(reader)
         self.case: Case | None = None
         self.shown: Rating | None = None
         self.reference: Rating | None = None
+        # The mask side of the comparison where the reader chose one; else it follows the mask shown.
+        self.compared: Rating | None = None
         self.ratings_changed: Event[None] = Event()
         self.voxels_changed: Event[tuple[Rating, Box]] = Event()
         self.history_changed: Event[None] = Event()
@@ -65,10 +90,11 @@ class Session:
 
     # Case -------------------------------------------------------------------------------------------
 
-    def open(self, case: Case) -> None:
-        """Take a case; its first mask is shown and, if it is a reference, compared with."""
+    def open(self, case: Case, terms: Terms | None = None) -> None:
+        """Take a case; the reader's own mask is shown, the reference, if there is one, compared with."""
         self.close()
         self.case = case
+        self.terms = terms or Terms(self.reader)
         for rating in case.ratings:
             self._watch(rating)
         reference = next((r for r in case.ratings if r.kind is RaterKind.REFERENCE), None)
@@ -84,7 +110,8 @@ class Session:
             _close(journal)
         self._journals.clear()
         self._audits.clear()
-        self.case = self.shown = self.reference = None
+        self.case = self.shown = self.reference = self.compared = None
+        self.terms = Terms(self.reader)
         self._live = None
         self.ratings_changed.emit(None)
 
@@ -100,6 +127,14 @@ class Session:
         if journal is not None:
             journal.checkpoint()
         self.history_changed.emit(None)
+
+    def hand_over(self, rating: Rating) -> Journal | None:
+        """The journal of a mask whose case is being let go, for whoever still writes that mask to a file.
+
+        He tells the journal of the export (`Journal.checkpoint`) and closes it.
+        """
+        self._audits.pop(id(rating), None)
+        return self._journals.pop(id(rating), None)
 
     def audit(self, rating: Rating | None) -> Audit | None:
         """What became of the labels this mask was started from; None for masks that are not the reader's."""
@@ -117,20 +152,31 @@ class Session:
         assert self.case is not None
         own = next((r for r in self.case.ratings if self.is_own(r)), None)
         if own is None:
-            own = new_rating(self.case, self.reader)
+            own = new_rating(self.case, self.terms.reader)
             self._insert(own, first=True)
         return own
 
     def is_own(self, rating: Rating) -> bool:
         """Whether the reader may change this mask: made here, or read from a file that says it is his."""
-        return rating.kind is RaterKind.HUMAN and (rating.source is None or rating.rater == self.reader)
+        own = rating.source is None or rating.rater == self.terms.reader
+        return rating.kind is RaterKind.HUMAN and own
 
     def editable(self) -> Rating | None:
-        """The mask shown, if it is the reader's own; others are read only."""
-        return self.shown if self.shown is not None and self.is_own(self.shown) else None
+        """The mask shown, if it is the reader's own and not locked; others are read only."""
+        if self.shown is None or self.terms.read_only or not self.is_own(self.shown):
+            return None
+        return self.shown
 
     def add(self, rating: Rating) -> None:
-        """Add a mask to the case; it is not shown yet."""
+        """Add a mask to the case; it is not shown yet.
+
+        Raises
+        ------
+        UserError
+            ``reading_blinded`` in a blinded reading.
+        """
+        if self.terms.blinded:
+            raise UserError("reading_blinded")
         self._insert(rating, first=False)
         if self.reference is None and rating.kind is RaterKind.REFERENCE:
             self.reference = rating
@@ -140,19 +186,37 @@ class Session:
     def show(self, rating: Rating) -> None:
         """Lay this mask over the images."""
         self.shown = rating
-        if rating is self.reference:
+        if self.measured is self.reference:
             self.reference = None
         self._compare_anew()
         self.ratings_changed.emit(None)
 
+    @property
+    def measured(self) -> Rating | None:
+        """The mask side of the comparison: the one chosen for it, else the mask shown."""
+        return self.compared if self.compared is not None else self.shown
+
     def compare_with(self, rating: Rating | None) -> None:
-        """Measure the mask shown against this one."""
-        self.reference = rating if rating is not self.shown else None
+        """Measure the mask side against this one."""
+        self.compare_pair(rating, self.compared)
+
+    def compare_pair(self, reference: Rating | None, mask: Rating | None) -> None:
+        """Measure one mask against another, whichever is shown; None as `mask` follows the mask shown."""
+        self.compared = mask
+        self.reference = reference if reference is not self.measured else None
         self._compare_anew()
         self.ratings_changed.emit(None)
 
     def start_from(self, source: Rating) -> Rating:
-        """Copy a mask into the reader's own, as one step that can be undone; the own mask is shown then."""
+        """Copy a mask into the reader's own, as one step that can be undone; the own mask is shown then.
+
+        Raises
+        ------
+        UserError
+            ``mask_locked`` if the own mask may not be changed.
+        """
+        if self.terms.read_only:
+            raise UserError("mask_locked")
         own = self.own_rating()
         untouched = not own.label_map.array.any() and not own.history.undo_names
         if untouched:
@@ -195,7 +259,7 @@ class Session:
 
     @property
     def live(self) -> LiveAgreement | None:
-        """Counts of the mask shown against the one compared with; None where there is no pair."""
+        """Counts of the mask side against the reference side; None where there is no pair."""
         return self._live
 
     # Editing ----------------------------------------------------------------------------------------
@@ -229,6 +293,7 @@ class Session:
     def _drop(self, rating: Rating) -> None:
         assert self.case is not None
         self.case.ratings.remove(rating)
+        self.compared = None if rating is self.compared else self.compared
         self._audits.pop(id(rating), None)
         journal = self._journals.pop(id(rating), None)
         if journal is not None:
@@ -252,15 +317,16 @@ class Session:
         self._journals[id(rating)] = journal
 
     def _voxels_changed(self, rating: Rating, box: Box) -> None:
-        if self._live is not None and (rating is self.shown or rating is self.reference):
+        if self._live is not None and (rating is self.measured or rating is self.reference):
             self._live.update(box)
         self.voxels_changed.emit((rating, box))
 
     def _compare_anew(self) -> None:
         self._live = None
-        if self.case is None or self.shown is None or self.reference is None:
+        mask = self.measured
+        if self.case is None or mask is None or self.reference is None:
             return
-        self._live = LiveAgreement(self.reference.label_map.array, self.shown.label_map.array, self.case.grid)
+        self._live = LiveAgreement(self.reference.label_map.array, mask.label_map.array, self.case.grid)
 
 
 def _close(journal: Journal) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.io.atomic import set_aside, write_bytes, write_error
 from brainseg_desktop.services.case_display import WindowPreset
+from brainseg_desktop.services.kept_file import load_kept, save_kept
 from brainseg_desktop.services.paths import config_dir
 
 VERSION = 1
@@ -53,7 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window_presets : windows that the reader has named
     layout_kind, contents : arrangement of the views, and (sequence, plane) of each view of each layout
     view_windows : views in windows of their own
+    reference : sequence that masks are drawn on where grids differ and no mask says, empty for the usual rule
     rater : name under which the reader's own masks are kept
+    last_study, study_reader : folder of the study opened last, and as whom (key of the reader)
     """
 
     version: int = VERSION
@@ -75,7 +77,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     brush: Brush = Brush()
     model: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    reference: Literal["", "FLAIR", "T1CE"] = ""
     rater: str = "Reader"
+    last_study: str = ""
+    study_reader: str = ""
     last_open_dir: str = ""
     last_export_dir: str = ""
 
@@ -102,22 +107,8 @@ def settings_path() -> Path:
 
 def load_settings() -> Loaded:
     """Read the settings; defaults on the first start, and after a broken file, which is kept beside."""
-    path = settings_path()
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return Loaded(Settings())
-    except OSError as error:
-        return Loaded(
-            Settings(), UserError("settings_broken", path=path, reason=error.strerror or "not readable")
-        )
-    try:
-        settings = msgspec.json.decode(raw, type=Settings)
-        if settings.version > VERSION:
-            raise msgspec.ValidationError(f"written by a newer version ({settings.version})")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Loaded(Settings(), UserError("settings_broken", path=set_aside(path), reason=str(error)))
-    return Loaded(settings)
+    settings, problem = load_kept(settings_path(), Settings, VERSION)
+    return Loaded(settings, problem)
 
 
 def save_settings(settings: Settings) -> None:
@@ -128,12 +119,7 @@ def save_settings(settings: Settings) -> None:
     UserError
         ``disk_full``, ``no_permission`` or ``write_failed`` (param ``path``).
     """
-    path = settings_path()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(error, path) from error
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
+    save_kept(settings_path(), settings)
 
 
 def with_recent(settings: Settings, case: str) -> Settings:

@@ -77,6 +77,42 @@ def test_neighbours_within_the_dilation_are_one_lesion():
     assert len(lesion_wise(apart, apart, SPACING).lesions) == 2
 
 
+def test_a_lesion_found_in_two_pieces_is_matched_once_with_both():
+    shape = (40, 20, 20)
+    reference = np.zeros(shape, bool)
+    reference[4:20, 4:12, 4:12] = True
+    mask = cube(shape, (4, 4, 4), 6) | cube(shape, (13, 4, 4), 6)
+    scores = lesion_wise(reference, mask, SPACING)
+    assert [lesion.status for lesion in scores.lesions] == ["matched"]
+    assert scores.dice.value == pytest.approx(2 * 2 * 216 / (1024 + 2 * 216))
+    assert scores.lesions[0].mask_ml == pytest.approx(0.432)
+
+
+def test_a_part_that_touches_two_lesions_counts_whole_with_each():
+    shape = (60, 20, 20)
+    reference = cube(shape, (4, 4, 4), 8) | cube(shape, (24, 4, 4), 8)
+    mask = np.zeros(shape, bool)
+    mask[4:32, 4:12, 4:12] = True
+    scores = lesion_wise(reference, mask, SPACING)
+    assert [lesion.status for lesion in scores.lesions] == ["matched", "matched"]
+    assert [lesion.mask_ml for lesion in scores.lesions] == pytest.approx([1.792, 1.792])
+    assert scores.dice.value == pytest.approx(2 * 512 / (512 + 1792))
+    # Turned round there is one lesion, and both pieces belong to it.
+    turned = lesion_wise(mask, reference, SPACING)
+    assert len(turned.lesions) == 1
+    assert turned.dice.value == pytest.approx(2 * 1024 / (1024 + 1792))
+
+
+def test_a_false_lesion_counts_however_small_and_a_small_missed_one_does_not():
+    shape = (40, 40, 20)
+    large, small, speck = cube(shape, (4, 4, 4), 8), cube(shape, (25, 4, 4), 3), cube(shape, (4, 30, 4), 1)
+    assert lesion_wise(large | small, large, SPACING).dice.value == 1.0
+    scores = lesion_wise(large, large | speck, SPACING)
+    assert (scores.dice.value, scores.hd95_mm.value) == (0.5, 187.0)
+    # A mask of a lesion that is left out belongs to that lesion: it is not false.
+    assert lesion_wise(large | small, large | small, SPACING).dice.value == 1.0
+
+
 def test_a_part_near_a_lesion_belongs_to_it_and_is_not_false():
     shape = (40, 20, 20)
     reference = cube(shape, (2, 2, 2), 8)

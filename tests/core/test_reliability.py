@@ -24,7 +24,12 @@ from brainseg_desktop.core.volumes_agreement import bland_altman, icc
 
 NAN = float("nan")
 
-# The worked example of Fleiss' kappa: 14 raters, 10 items, 5 categories, kappa 0.210.
+# Fleiss (1971), table 1: six psychiatrists put thirty patients into five categories, kappa 0.430.
+FLEISS_1971 = """
+00060 03003 01401 00006 03030 20400 00402 20310 20040 00006 10050 11040 03300 10050 02031
+00501 30012 51000 02040 10203 00006 01050 02013 20040 10041 05010 40002 02040 10500 00006
+"""
+# The example most textbooks work: 14 raters, 10 items, 5 categories, kappa 0.210.
 FLEISS = [
     [0, 0, 0, 0, 14],
     [0, 2, 6, 4, 2],
@@ -87,6 +92,14 @@ def test_fleiss_kappa_of_the_worked_example() -> None:
     found = kappa.fleiss_kappa(FLEISS)
     assert found.value == pytest.approx(0.210, abs=5e-4)
     assert (found.state, found.n) == ("ok", 10)
+
+
+def test_fleiss_kappa_of_the_paper() -> None:
+    counts = np.array([[int(digit) for digit in row] for row in FLEISS_1971.split()])
+    assert (counts.sum(axis=0) / 180).round(3).tolist() == [0.144, 0.144, 0.167, 0.306, 0.239]
+    found = kappa.fleiss_kappa(counts)
+    assert found.value == pytest.approx(0.430, abs=5e-4)
+    assert found.n == 30
 
 
 def test_weights_repeat_items() -> None:
@@ -404,6 +417,16 @@ def test_bootstrap_is_repeatable_and_near_the_normal_interval() -> None:
     assert found.mean.value == pytest.approx(values.mean())
     assert found.interval.lower == pytest.approx(values.mean() - half, abs=half / 5)
     assert found.interval.upper == pytest.approx(values.mean() + half, abs=half / 5)
+
+
+def test_bootstrap_equals_drawing_one_resampling_after_the_other() -> None:
+    table = np.random.default_rng(3).random((12, 3))
+    table[4, 1] = table[7, 0] = NAN
+    for values in (table, table[:, :2], table[:, 2]):
+        generator = np.random.default_rng(8)
+        means = [np.nanmean(values[generator.integers(0, 12, 12)]) for _ in range(2000)]
+        found = bootstrap_ci(values, 8).interval
+        assert (found.lower, found.upper) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
 
 
 def test_bootstrap_resamples_cases_not_pairs() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from brainseg_desktop.core.metrics import Score
-from brainseg_desktop.core.surface import SurfaceDistances, surface_distances, surface_of
+from brainseg_desktop.core.surface import SurfaceDistances, hd95_voxel, surface_distances, surface_of
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 6), st.integers(2, 6), st.integers(1, 6)))
 spacings = st.tuples(*[st.sampled_from([0.5, 1.0, 2.5])] * 3)
@@ -140,3 +140,26 @@ def test_simpleitk_agrees_on_the_maximum_and_the_means():
     means = found.reference_to_mask.mean(), found.mask_to_reference.mean()
     assert found.hausdorff_mm(100).value == pytest.approx(oracle.GetHausdorffDistance(), rel=1e-5)
     assert sum(means) / 2 == pytest.approx(oracle.GetAverageHausdorffDistance(), rel=1e-5)
+
+
+@given(st.data(), spacings)
+@settings(max_examples=60, deadline=None)
+def test_hd95_is_met_at_a_surface_voxel_whose_distance_is_nearest_to_it(data, spacing):
+    first = data.draw(masks)
+    second = data.draw(hnp.arrays(bool, first.shape))
+    distances = surface_distances(first, second, spacing)
+    at = hd95_voxel(first, second, distances)
+    if not (first.any() and second.any()):
+        assert at is None
+        return
+    value = distances.hd95_mm.value
+    for from_one, origin, target in (
+        (distances.reference_to_mask, first, second),
+        (distances.mask_to_reference, second, first),
+    ):
+        if np.percentile(from_one, 95.0) == value and brute_surface(origin)[at]:
+            steps = (np.argwhere(brute_surface(target)) - np.array(at)) * np.array(spacing)
+            own = np.sqrt((steps**2).sum(axis=1)).min()
+            if abs(own - value) == pytest.approx(np.abs(from_one - value).min(), abs=1e-9):
+                return
+    pytest.fail("HD95 is not met there")

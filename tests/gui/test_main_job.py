@@ -21,7 +21,7 @@ from pytestqt.qtbot import QtBot
 from brainseg_desktop.core.case import RaterKind
 from brainseg_desktop.core.labels import Tissue
 from brainseg_desktop.core.metrics import confusion
-from brainseg_desktop.gui.dialogs.dialogs import ExportDialog
+from brainseg_desktop.gui.dialogs.export_dialog import ExportDialog
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.views.view_state import Mode
 from tests.gui.conftest import dab, disc, open_case

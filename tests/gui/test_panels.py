@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from brainseg_desktop.core.labels import TC, WT, Tissue
 from brainseg_desktop.core.metrics import confusion
 from brainseg_desktop.gui.actions import ACTIONS
-from brainseg_desktop.gui.dialogs.dialogs import ExportDialog
+from brainseg_desktop.gui.dialogs.export_dialog import ExportDialog
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import Mode, OverlayKind
@@ -122,16 +121,6 @@ def test_chart_click_goes_to_the_slice(qtbot: QtBot, window: MainWindow, sample:
     open_case(qtbot, window, sample)
     window.compare.slice_clicked.emit(40)
     assert window.state.cursor[2] == 40
-
-
-def test_report_has_distances(qtbot: QtBot, window: MainWindow, sample: Path) -> None:
-    open_case(qtbot, window, sample)
-    window.session.start_from(window.session.case.rating("Reader 2"))
-    window.actions_by_name["compare"].trigger()
-    qtbot.waitUntil(lambda: window.agreement.report_dialog is not None, timeout=20_000)
-    table = window.agreement.report_dialog.findChild(QTableWidget)
-    assert re.fullmatch(r"\d+\.\d\d", cell(table, "WT", "HD95 mm"))
-    assert 0.5 < float(cell(table, "WT", "Dice")) < 1
 
 
 def test_slices_folder_is_exported_as_slices(

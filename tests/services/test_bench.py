@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from brainseg_desktop.io.layouts import find_case
-from brainseg_desktop.services import bench
+from brainseg_desktop.io.nifti import MaskFile
+from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services import bench, bench_study
 from brainseg_desktop.services.bench import BenchReport, Budget, Measured, make_bench_case, run_bench
-from brainseg_desktop.services.opening import open_case
+from brainseg_desktop.services.bench_study import make_study
+from brainseg_desktop.services.opening import load_mask, open_case
+from brainseg_desktop.services.studies.measuring import measure_study
+from brainseg_desktop.services.studies.results import Material
 
 STEP = Budget("slice_step_ms", "slice step", "ms", 8.0, 16.0)
 
@@ -59,3 +65,42 @@ def test_what_cannot_be_measured_is_said(small_case: Path, monkeypatch: pytest.M
     assert results["slice_step_ms"]["ok"] is None
     assert results["metrics_ms"]["samples"] == 9
     assert "the window ended early" in report.problems[-1]
+
+
+@pytest.fixture
+def sample_mask(sample_dir: Path) -> MaskFile:
+    return load_mask(sample_dir / "sample_seg.nii.gz", scheme_named("brats2021"))
+
+
+def test_made_readers_differ_as_readers_do_and_are_the_same_each_time(
+    sample_mask: MaskFile, tmp_path: Path
+) -> None:
+    first, again = (make_study(sample_mask, tmp_path / name, cases=2, readers=2) for name in ("a", "b"))
+    assert [f.sha256 for f in first.files] == [f.sha256 for f in again.files]
+    dice = measure_study(first, workers=0).regions["WT"].measures["dice"].readers
+    assert dice.n == 2
+    assert 0.6 < dice.lowest <= dice.highest < 0.98
+
+
+def test_a_study_is_measured_in_time_and_memory(
+    sample_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(mask: MaskFile, folder: Path) -> Material:
+        return make_study(mask, folder, cases=1, readers=2)
+
+    monkeypatch.setattr(bench_study, "make_study", small)
+    case = tmp_path / "BraTS2021_77777"
+    case.mkdir()
+    for name in ("flair", "seg"):
+        shutil.copy(sample_dir / f"sample_{name}.nii.gz", case / f"BraTS2021_77777_{name}.nii.gz")
+    told: list[str] = []
+    report = bench.run_study_bench(case, told.append)
+    results = report.to_dict()["results"]
+    assert results["study_s"]["median"] > results["study_again_s"]["median"] > 0
+    assert results["study_memory_mb"]["median"] > 50
+    assert results["staple_ms"]["samples"] == results["metrics_ms"]["samples"] == 9
+    assert "Measuring the study" in told
+    (case / "BraTS2021_77777_seg.nii.gz").unlink()
+    report = bench.run_study_bench(case, told.append)
+    assert "has no mask" in report.problems[-1]
+    assert all(m.ok is None for m in report.measured)

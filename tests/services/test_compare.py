@@ -202,3 +202,26 @@ def test_live_agreement_of_empty_masks_and_boxes_outside():
     assert live.histogram[0, 0] == empty.size
     with pytest.raises(ValueError, match="shapes"):
         LiveAgreement(empty, empty[:3], GRID)
+
+
+def test_distances_of_single_labels_are_there_when_asked_for():
+    reference, mask = tumour(), tumour(2)
+    plain = compare(reference, mask, GRID, REGIONS, TISSUES)
+    assert plain.label_surfaces == {}
+    assert "hd95_mm" not in plain.to_dict()["labels"]["oedema"]
+    report = compare(reference, mask, GRID, REGIONS, TISSUES, label_surface=True)
+    for tissue in TISSUES:
+        distances = surface_distances(reference == tissue, mask == tissue, GRID.spacing_mm)
+        found = report.label_surfaces[tissue]
+        assert (found.hd95_mm, found.assd_mm) == (distances.hd95_mm, distances.assd_mm)
+        assert report.to_dict()["labels"][tissue.name.lower()]["hd95_mm"] == distances.hd95_mm.to_dict()
+
+
+def test_lesions_and_the_place_of_hd95_are_told_in_the_whole_image():
+    reference, mask = np.zeros((60, 50, 40), np.uint8), np.zeros((60, 50, 40), np.uint8)
+    reference[40:46, 30:36, 30:36] = Tissue.OEDEMA
+    mask[40:49, 30:36, 30:36] = Tissue.OEDEMA
+    region = compare(reference, mask, Grid(reference.shape, np.eye(4)), (WT,), ()).regions["WT"]
+    assert region.lesions.lesions[0].centre == (42, 32, 32)
+    assert region.surface.hd95_mm.value == 3.0
+    assert region.surface.hd95_voxel[0] == 48

@@ -85,15 +85,35 @@ def test_a_sequence_that_the_network_did_not_get_is_told(small_case: Path, tmp_p
     image = nibabel.load(path)
     moved = image.affine + np.eye(4, k=3) * [[3.0], [0], [0], [0]]
     nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), moved), path)
-    segmenting = Segmenting(Client(), default_model_dir(), "cpu", out, None, False)  # type: ignore[arg-type]
+    segmenting = Segmenting(Client(), default_model_dir(), "cpu", out, None, False, "off")  # type: ignore[arg-type]
     told = segmenting(small_case, lambda _: None).to_dict()
     (note,) = told["notes"]
     assert told["error"] is None
     assert "T2" in note
     assert "position" in note
+    assert told["alignment"] == {}
     details = json.loads((out / f"{small_case.name}_seg.json").read_text())["details"]
     assert details["sequences_used"] == ["T1", "T1CE", "FLAIR"]
     assert details["sequences_off_grid"] == {"T2": "position"}
+
+
+def test_a_sequence_on_another_grid_is_resampled_where_its_header_puts_it(
+    small_case: Path, tmp_path: Path
+) -> None:
+    path = small_case / f"{small_case.name}_t2.nii.gz"
+    image = nibabel.load(path)
+    moved = image.affine + np.eye(4, k=3) * [[3.0], [0], [0], [0]]
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), moved), path)
+    segmenting = Segmenting(Client(), default_model_dir(), "cpu", tmp_path / "out", None, False)  # type: ignore[arg-type]
+    told = segmenting(small_case, lambda _: None).to_dict()
+    (note,) = told["notes"]
+    assert "resampled" in note
+    assert told["alignment"]["T2"]["how"] == "headers"
+    assert told["alignment"]["T2"]["reference"] == "FLAIR"
+    sidecar = json.loads((tmp_path / "out" / f"{small_case.name}_seg.json").read_text())
+    assert sidecar["alignment"] == told["alignment"]
+    assert sidecar["details"]["sequences_used"] == ["T1", "T1CE", "FLAIR", "T2"]
+    assert sidecar["details"]["sequences_off_grid"] == {}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="X servers")

@@ -10,8 +10,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 from PIL import Image
@@ -29,7 +27,7 @@ from brainseg_desktop.training.report.checks import (
     draw_checks,
     three_panels,
 )
-from brainseg_desktop.training.report.curves import HEIGHT, WIDTH, line_chart, reliability_chart, ticks
+from brainseg_desktop.training.report.curves import HEIGHT, WIDTH, line_chart, reliability_chart
 from brainseg_desktop.training.report.page import index_page, run_page, write_report
 from brainseg_desktop.training.report.results import (
     Machine,
@@ -196,16 +194,6 @@ def test_published_figures_meet_ours_over_the_same(tmp_path: Path) -> None:
         assert found.by_patient == figure.patients["dice"]
     elsewhere = make_recipe(tmp_path, published={"dice": 0.7, "side": "validation"})
     assert compare_published(elsewhere, side)[0].ours is None
-
-
-@given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
-def test_ticks_are_few_and_span_the_interval(low: float, width: float) -> None:
-    found = ticks(low, low + width)
-    assert 2 <= len(found) <= 8
-    slack = 1e-6 * max(1.0, abs(low), width)
-    assert found[0] <= low + slack
-    assert found[-1] >= low + width - slack
-    assert found == sorted(set(found))
 
 
 def test_text_of_a_chart_lies_within_it() -> None:

@@ -1,4 +1,4 @@
-"""The few questions the program asks: what a file is, what a mask's numbers mean, where to write."""
+"""The few questions the program asks: what a file is, what a mask's numbers mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -45,7 +44,7 @@ class AssignDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Which sequence is each file?")
-        _size_by_font(self, 44, 22)
+        size_by_font(self, 44, 22)
         self._paths = list(paths)
         self._choices: list[QComboBox] = []
         self._table = QTableWidget(len(self._paths), 2)
@@ -71,7 +70,7 @@ class AssignDialog(QDialog):
             self._table.setCellWidget(row, 1, choice)
             self._choices.append(choice)
         self._why = faint()
-        self._buttons = _buttons(self, "Open")
+        self._buttons = buttons_of(self, "Open")
         layout = QVBoxLayout(self)
         layout.addWidget(faint("Each sequence at most once. Sequences that are missing are allowed."))
         layout.addWidget(self._table)
@@ -124,7 +123,7 @@ class SchemeDialog(QDialog):
             layout.addWidget(radio)
             self._radios.append(radio)
         layout.addWidget(faint("Nothing is chosen for you: a wrong guess would swap tissues."))
-        self._buttons = _buttons(self, "Read the mask")
+        self._buttons = buttons_of(self, "Read the mask")
         layout.addWidget(self._buttons)
         self._check()
 
@@ -134,85 +133,6 @@ class SchemeDialog(QDialog):
 
     def _check(self) -> None:
         self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(self.scheme is not None)
-
-
-class ExportDialog(QDialog):
-    """Where the mask is written, with which numbers, in one sentence."""
-
-    def __init__(
-        self,
-        rater: str,
-        destination: Path,
-        schemes: Items[LabelScheme],
-        scheme: LabelScheme,
-        *,
-        folder: bool,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Export mask")
-        _size_by_font(self, 42, 14)
-        self._folder = folder
-        self._rater = rater
-        self._schemes = list(schemes)
-        self._path = QLineEdit(str(destination))
-        self._path.setAccessibleName("File to write")
-        self._path.textChanged.connect(self._say)
-        browse = QPushButton("Browse...")
-        browse.clicked.connect(self._browse)
-        row = QHBoxLayout()
-        row.addWidget(self._path, 1)
-        row.addWidget(browse)
-        self._scheme = QComboBox()
-        self._scheme.setAccessibleName("Numbers of the labels")
-        for one in self._schemes:
-            self._scheme.addItem(one.title)
-        self._scheme.setCurrentIndex(self._schemes.index(scheme))
-        self._scheme.currentIndexChanged.connect(self._say)
-        self._scheme.setVisible(not folder)
-        self._sentence = faint()
-        self._buttons = _buttons(self, "Export")
-        layout = QVBoxLayout(self)
-        layout.addLayout(row)
-        layout.addWidget(self._scheme)
-        layout.addWidget(self._sentence)
-        layout.addStretch(1)
-        layout.addWidget(self._buttons)
-        self._say()
-
-    @property
-    def destination(self) -> Path:
-        return Path(self._path.text().strip()).expanduser()
-
-    @property
-    def scheme(self) -> LabelScheme:
-        return self._schemes[self._scheme.currentIndex()]
-
-    def _say(self) -> None:
-        text = self._path.text().strip()
-        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(text))
-        if self._folder:
-            self._sentence.setText(
-                f"The mask of {self._rater} will be written as one 0/255 .tif for each slice into "
-                f"{self.destination}, read back and compared before it counts as saved."
-            )
-            return
-        numbers = ", ".join(f"{label.value} = {label.name.lower()}" for label in self.scheme.labels)
-        replaced = " The file there now will be replaced." if self.destination.is_file() else ""
-        self._sentence.setText(
-            f"The mask of {self._rater} will be written to {self.destination} on the grid of the images, "
-            f"with {numbers}, a .json beside it, read back and compared before it counts as saved.{replaced}"
-        )
-
-    def _browse(self) -> None:
-        if self._folder:
-            chosen = QFileDialog.getExistingDirectory(self, "Folder for the masks", self._path.text())
-        else:
-            chosen, _ = QFileDialog.getSaveFileName(
-                self, "Export mask", self._path.text(), "NIfTI (*.nii.gz *.nii)"
-            )
-        if chosen:
-            self._path.setText(chosen)
 
 
 class RecoveryDialog(QDialog):
@@ -263,7 +183,7 @@ class HelpSheet(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys and mouse")
-        _size_by_font(self, 56, 44)
+        size_by_font(self, 56, 44)
         self._search = QLineEdit()
         self._search.setPlaceholderText("Search, for example: slice, brush, Ctrl")
         self._search.setAccessibleName("Search keys and mouse acts")
@@ -352,7 +272,7 @@ def about_text() -> str:
     )
 
 
-def _buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
+def buttons_of(dialog: QDialog, accept: str) -> QDialogButtonBox:
     """Cancel, and a button that says what it does."""
     box = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
     box.button(QDialogButtonBox.StandardButton.Ok).setText(accept)
@@ -361,7 +281,7 @@ def _buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
     return box
 
 
-def _size_by_font(dialog: QDialog, width: int, height: int) -> None:
+def size_by_font(dialog: QDialog, width: int, height: int) -> None:
     """Open a dialog at a size in heights of a line, but never larger than the screen."""
     line = dialog.fontMetrics().height()
     room = dialog.screen().availableSize() * 0.9

@@ -62,13 +62,14 @@ class CasesPanel(QWidget):
                 return
         self._list.setCurrentRow(-1)
 
+    def listed(self) -> list[str]:
+        """The keys of the cases shown, in their order."""
+        rows = (self._list.item(row) for row in range(self._list.count()))
+        return [item.data(Qt.ItemDataRole.UserRole) for item in rows if not item.isHidden()]
+
     def neighbour(self, steps: int) -> str | None:
         """Key of the case that many places further among those shown; None at the end of the list."""
-        keys = [
-            self._list.item(row).data(Qt.ItemDataRole.UserRole)
-            for row in range(self._list.count())
-            if not self._list.item(row).isHidden()
-        ]
+        keys = self.listed()
         if self._open not in keys:
             return keys[0] if keys else None
         place = keys.index(self._open) + steps

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QFrame,
     QGridLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
+    QPushButton,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from brainseg_desktop.core.metrics import Score
-from brainseg_desktop.gui.panels.parts import faint, heading
-from brainseg_desktop.services.compare import DEFINITIONS, OverlapScores
+from brainseg_desktop.core.metrics import Confusion, Score
+from brainseg_desktop.gui.agreement.click_table import ClickTable
+from brainseg_desktop.gui.agreement.slice_chart import SlicesChart
+from brainseg_desktop.gui.panels.parts import faint, heading, swatch
+from brainseg_desktop.gui.views.overlay import DIFFERENCE_COLOURS
+from brainseg_desktop.services.compare import AGREED, DEFINITIONS, EXTRA, MISSED, OverlapScores
 
 _ROWS = (
     ("dice", "Dice"),
@@ -31,6 +31,11 @@ _ROWS = (
     ("precision", "Precision"),
     ("sensitivity", "Sensitivity"),
     ("specificity", "Specificity"),
+)
+_DIFFERENCE = (
+    (AGREED, "Agreed", "Voxels in both masks"),
+    (MISSED, "Missed", "Voxels in the reference only"),
+    (EXTRA, "Extra", "Voxels in the mask only"),
 )
 _STATES = {"both_empty": "both empty", "one_empty": "one empty", "no_spacing": "no voxel size"}
 
@@ -47,20 +52,36 @@ class ComparePanel(QWidget):
 
     Signals
     -------
-    reference_chosen : index in the list given to `set_choices`, -1 for none.
+    reference_chosen : index in the list given to `set_references`, -1 for none.
+    mask_chosen : index in the list given to `set_masks`, -1 for the mask shown.
+    swap_wanted, report_wanted : buttons.
+    number_clicked : name of the region or label whose number was clicked.
     region_chosen : name of the region or label whose difference and slices are shown.
     slice_clicked : slice number from 0.
     """
 
     reference_chosen = Signal(int)
+    mask_chosen = Signal(int)
+    swap_wanted = Signal()
+    report_wanted = Signal()
+    number_clicked = Signal(str)
     region_chosen = Signal(str)
     slice_clicked = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
-        self._choice = QComboBox()
-        self._choice.setAccessibleName("Compare with")
-        self._choice.currentIndexChanged.connect(lambda row: self.reference_chosen.emit(row - 1))
+        self._reference = QComboBox()
+        self._reference.setAccessibleName("Reference side")
+        self._reference.currentIndexChanged.connect(lambda row: self.reference_chosen.emit(row - 1))
+        self._mask = QComboBox()
+        self._mask.setAccessibleName("Mask side")
+        self._mask.currentIndexChanged.connect(lambda row: self.mask_chosen.emit(row - 1))
+        self._swap = QPushButton("Swap")
+        self._swap.setToolTip("Take the mask as reference and the reference as mask, whichever is shown")
+        self._swap.clicked.connect(self.swap_wanted)
+        self._report = QPushButton("All measures...")
+        self._report.setToolTip("Distances, lesions, slices and a picture, in a window of their own (Ctrl+M)")
+        self._report.clicked.connect(self.report_wanted)
         self._pair = faint()
         self._tiles: list[tuple[QLabel, QLabel, QFrame]] = []
         tiles = QGridLayout()
@@ -69,16 +90,13 @@ class ComparePanel(QWidget):
             tile, value, name = _tile()
             self._tiles.append((value, name, tile))
             tiles.addWidget(tile, 0, place)
-        self._table = QTableWidget(len(_ROWS) + 2, 0)
-        self._table.setAccessibleName("Agreement")
-        self._table.setTabKeyNavigation(False)
-        self._table.setVerticalHeaderLabels([text for _, text in _ROWS] + ["Other, mL", "Mask, mL"])
-        self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self._table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self._table.setShowGrid(False)
+        self._table = ClickTable("Agreement", 0)
+        self._table.setRowCount(len(_ROWS) + 2)
+        self._table.setVerticalHeaderLabels([text for _, text in _ROWS] + ["Ref., mL", "Mask, mL"])
+        self._table.setToolTip("Click a number to go to where the two differ most")
+        self._table.chosen.connect(self._number_chosen)
         self._table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self._table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self._table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 7)
         for row, (key, _) in enumerate(_ROWS):
             self._table.verticalHeaderItem(row).setToolTip(DEFINITIONS[key])
         rows = len(_ROWS) + 2
@@ -91,58 +109,92 @@ class ComparePanel(QWidget):
         self._region = QComboBox()
         self._region.setAccessibleName("Region of chart and difference")
         self._region.currentTextChanged.connect(self._region_picked)
-        for box in (self._choice, self._group, self._region):
+        for box in (self._reference, self._mask, self._group, self._region):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(12)
-        self._chart: SliceChart | None = None
-        self._chart_place = QVBoxLayout()
+        self._legend = QWidget()
+        legend = QGridLayout(self._legend)
+        legend.setContentsMargins(0, 0, 0, 0)
+        self._amounts: dict[int, QLabel] = {}
+        for place, (code, word, tip) in enumerate(_DIFFERENCE):
+            mark, amount = QLabel(), QLabel()
+            mark.setPixmap(swatch(DIFFERENCE_COLOURS[code]).pixmap(14, 14))
+            amount.setObjectName("faint")
+            amount.setAccessibleName(word)
+            amount.setToolTip(f"{tip}, in the colour of the difference overlay (F)")
+            legend.addWidget(mark, 0, 2 * place, Qt.AlignmentFlag.AlignTop)
+            legend.addWidget(amount, 0, 2 * place + 1)
+            legend.setColumnStretch(2 * place + 1, 1)
+            self._amounts[code] = amount
+        self._chart = SlicesChart("Dice by slice")
+        self._chart.setFixedHeight(130)
+        self._chart.chosen.connect(self.slice_clicked)
+        self._caption = faint()
         self._rule = faint("A measure of two empty masks has no value and is said to be empty, not 0 or 1.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(heading("Agreement, live"))
-        layout.addWidget(self._choice)
+        sides = QGridLayout()
+        sides.setSpacing(6)
+        for row, (title, box) in enumerate((("Reference", self._reference), ("Mask", self._mask))):
+            sides.addWidget(QLabel(title), row, 0)
+            sides.addWidget(box, row, 1)
+        sides.setColumnStretch(1, 1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._swap)
+        buttons.addWidget(self._report)
+        sides.addLayout(buttons, 2, 0, 1, 2)
+        layout.addLayout(sides)
         layout.addWidget(self._pair)
         layout.addLayout(tiles)
         layout.addWidget(self._group)
         layout.addWidget(self._table)
         layout.addWidget(self._region)
-        layout.addLayout(self._chart_place)
+        layout.addWidget(self._legend)
+        layout.addWidget(self._chart)
+        layout.addWidget(self._caption)
         layout.addWidget(self._rule)
+        # What is shown only where there is a pair.
+        self._numbers = (
+            self._group,
+            self._table,
+            self._region,
+            self._legend,
+            self._chart,
+            self._caption,
+            self._rule,
+        )
         self.clear("Open a case to compare masks.")
 
-    def set_choices(self, names: list[str], chosen: int) -> None:
-        """List the masks that the one shown can be compared with; -1 for none."""
-        self._choice.blockSignals(True)
-        self._choice.clear()
-        self._choice.addItem("Compare with nothing")
-        self._choice.addItems([f"Compare with {name}" for name in names])
-        self._choice.setCurrentIndex(chosen + 1)
-        self._choice.blockSignals(False)
-        self._choice.setEnabled(bool(names))
+    def set_references(self, names: list[str], chosen: int) -> None:
+        """List the masks for the reference side; -1 for none."""
+        _fill(self._reference, ["Nothing", *names], chosen + 1)
+        self._reference.setToolTip(f"The mask that counts as right: {self._reference.currentText()}")
+        for button in (self._swap, self._report):
+            button.setEnabled(chosen >= 0)
+
+    def set_masks(self, shown: str, names: list[str], chosen: int) -> None:
+        """List the masks for the mask side; -1 for the one shown, which is named."""
+        _fill(self._mask, [f"Shown: {shown}" if shown else "Mask shown", *names], chosen + 1)
+        tip = "The mask that is measured, the one shown or always the same one"
+        self._mask.setToolTip(f"{tip}: {self._mask.currentText()}")
 
     def set_regions(self, names: list[str], chosen: str) -> None:
         """List regions and labels for chart and difference overlay."""
-        self._region.blockSignals(True)
-        self._region.clear()
-        self._region.addItems(names)
-        self._region.setCurrentText(chosen)
-        self._region.blockSignals(False)
+        _fill(self._region, names, names.index(chosen) if chosen in names else -1)
 
     def clear(self, why: str) -> None:
         """Show no numbers, and why."""
         self._pair.setText(why)
+        self._pair.show()
         for _, _, tile in self._tiles:
             tile.hide()
-        for widget in (self._group, self._table, self._region, self._rule):
+        for widget in self._numbers:
             widget.hide()
-        if self._chart is not None:
-            self._chart.hide()
 
-    def set_scores(
-        self, pair: str, regions: dict[str, OverlapScores], labels: dict[str, OverlapScores]
-    ) -> None:
+    def set_scores(self, regions: dict[str, OverlapScores], labels: dict[str, OverlapScores]) -> None:
         """Show scores by name, in order; each region gets a tile, the table shows regions or labels."""
-        self._pair.setText(pair)
+        self._pair.hide()
         names = list(regions)
         for place, (value, name, tile) in enumerate(self._tiles):
             tile.setVisible(place < len(names))
@@ -164,14 +216,21 @@ class ComparePanel(QWidget):
             self._group.setCurrentIndex(chosen)
             self._group.blockSignals(False)
         self._show_group()
-        for widget in (self._group, self._table, self._region, self._rule):
+        for widget in self._numbers:
             widget.show()
+
+    def set_difference(self, counts: Confusion, voxel_ml: float | None) -> None:
+        """Write how much of the region chosen is agreed, missed and extra; in voxels without a voxel size."""
+        voxels = {AGREED: counts.tp, MISSED: counts.fn, EXTRA: counts.fp}
+        for code, word, _ in _DIFFERENCE:
+            amount = f"{voxels[code]:,} vox." if voxel_ml is None else f"{voxels[code] * voxel_ml:,.2f} mL"
+            self._amounts[code].setText(f"{word}\n{amount}")
 
     def _show_group(self) -> None:
         scores = self._groups[self._group.currentIndex()] if self._groups else {}
         if self._table.columnCount() != len(scores):
             self._table.setColumnCount(len(scores))
-        self._table.setHorizontalHeaderLabels(list(scores))
+        self._table.put_headings(list(scores))
         for column, one in enumerate(scores.values()):
             for row, (key, _) in enumerate(_ROWS):
                 score = getattr(one, key)
@@ -182,97 +241,36 @@ class ComparePanel(QWidget):
                 self._put(len(_ROWS) + row, column, score_text(volume, 1))
 
     def set_slices(self, dice: NDArray[np.float64], current: int, name: str) -> None:
-        """Draw Dice along the slices; pyqtgraph is loaded at the first call only."""
-        if self._chart is None:
-            self._chart = SliceChart()
-            self._chart.clicked.connect(self.slice_clicked)
-            self._chart_place.addWidget(self._chart)
-        self._chart.show()
-        self._chart.set_dice(dice, current, name)
+        """Draw Dice along the slices."""
+        self._chart.set_slices(dice)
+        self._chart.set_current(current)
+        self._caption.setText(f"Dice of {name} by slice. Click to go there.")
 
     def set_current_slice(self, index: int) -> None:
         """Move the chart's line."""
-        if self._chart is not None:
-            self._chart.set_current(index)
+        self._chart.set_current(index)
 
     def _region_picked(self, name: str) -> None:
         if name:
             self.region_chosen.emit(name)
 
+    def _number_chosen(self, row: int, column: int) -> None:
+        title = self._table.horizontalHeaderItem(column)
+        if title is not None:
+            self.number_clicked.emit(title.text())
+
     def _put(self, row: int, column: int, text: str, tip: str = "") -> None:
-        item = self._table.item(row, column)
-        if item is None:
-            item = QTableWidgetItem()
-            item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-            self._table.setItem(row, column, item)
-        if item.text() != text:
-            item.setText(text)
-        item.setToolTip(tip if tip != text else "")
+        self._table.put(row, column, text, tip if tip != text else "")
 
 
-class SliceChart(QWidget):
-    """Dice of each slice; a click goes there."""
-
-    clicked = Signal(int)
-
-    def __init__(self) -> None:
-        super().__init__()
-        import pyqtgraph
-
-        self._plot: Any = pyqtgraph.PlotWidget(background=None)
-        self._plot.setMenuEnabled(False)
-        self._plot.setMouseEnabled(False, False)
-        self._plot.hideButtons()
-        self._plot.setYRange(0, 1, padding=0.03)
-        self._plot.setFixedHeight(130)
-        self._plot.getAxis("bottom").setStyle(tickTextOffset=2)
-        self._plot.setAccessibleName("Dice by slice")
-        self._curve = self._plot.plot(
-            [],
-            [],
-            pen=pyqtgraph.mkPen((77, 155, 245), width=2),
-            connect="finite",
-            symbol="o",
-            symbolSize=3,
-            symbolPen=None,
-            symbolBrush=(77, 155, 245),
-        )
-        self._line = pyqtgraph.InfiniteLine(
-            angle=90, pen=pyqtgraph.mkPen((150, 156, 163), style=Qt.PenStyle.DashLine)
-        )
-        self._plot.addItem(self._line)
-        self._plot.scene().sigMouseClicked.connect(self._click)
-        # A wheel turn passes many slices; the chart need not follow each.
-        self._current = 0
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(40)
-        self._timer.timeout.connect(lambda: self._line.setValue(self._current + 1))
-        self._caption = faint()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._plot)
-        layout.addWidget(self._caption)
-
-    def set_dice(self, dice: NDArray[np.float64], current: int, name: str) -> None:
-        """Show one value a slice, NaN where both masks are empty."""
-        numbers = np.arange(1, len(dice) + 1)
-        self._curve.setData(numbers, dice)
-        filled = np.flatnonzero(np.isfinite(dice))
-        if filled.size:
-            self._plot.setXRange(int(filled[0]) - 1, int(filled[-1]) + 3, padding=0.02)
-        self._caption.setText(f"Dice of {name} by slice. Click to go there.")
-        self.set_current(current)
-
-    def set_current(self, index: int) -> None:
-        """Mark the slice shown (from 0)."""
-        self._current = index
-        if not self._timer.isActive():
-            self._timer.start()
-
-    def _click(self, event: Any) -> None:
-        where = self._plot.plotItem.vb.mapSceneToView(event.scenePos())
-        self.clicked.emit(round(where.x()) - 1)
+def _fill(box: QComboBox, texts: list[str], chosen: int) -> None:
+    """List texts and choose one without telling anyone; a list of one leaves nothing to choose."""
+    box.blockSignals(True)
+    box.clear()
+    box.addItems(texts)
+    box.setCurrentIndex(chosen)
+    box.blockSignals(False)
+    box.setEnabled(len(texts) > 1)
 
 
 def _tile() -> tuple[QFrame, QLabel, QLabel]:

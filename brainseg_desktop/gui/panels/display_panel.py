@@ -24,6 +24,7 @@ _OVERLAYS = {
     OverlayKind.MASK: "Mask",
     OverlayKind.BOTH_MASKS: "Mask, the other one dashed",
     OverlayKind.DIFFERENCE: "Difference of the two masks",
+    OverlayKind.AGREEMENT_MAP: "Agreement of the readers",
     OverlayKind.UNCERTAINTY: "Uncertainty of the network",
 }
 
@@ -47,7 +48,9 @@ class DisplayPanel(QWidget):
         self._state = state
         self._style = _combo("How the mask is drawn (O, Shift+O)", "Look of the mask", _STYLES.values())
         self._style.activated.connect(lambda row: state.set_style(list(_STYLES)[row]))
-        self._overlay = _combo("What lies over the images (Shift+F, F, U)", "Overlay", _OVERLAYS.values())
+        self._overlay = _combo(
+            "What lies over the images (Shift+F, F, U, Shift+U)", "Overlay", _OVERLAYS.values()
+        )
         self._overlay.activated.connect(lambda row: state.set_overlay(list(_OVERLAYS)[row]))
         self._colours = QPushButton("Colours...")
         self._colours.setToolTip("Colours of the labels: safe for colour blindness, classic, or your own")

@@ -92,7 +92,9 @@ class HistoryPanel(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        # Without a parent it would be Python's, which may clear it away in any thread.
         self._model = StepsModel()
+        self._model.setParent(self)
         self._list = QListView()
         self._list.setModel(self._model)
         self._list.setAccessibleName("Steps of this mask")

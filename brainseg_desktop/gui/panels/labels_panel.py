@@ -37,6 +37,9 @@ class MasksPanel(QWidget):
         super().__init__()
         self._list = QListWidget()
         self._list.setAccessibleName("Masks")
+        # A consensus names its readers: the middle of a long name goes, not whether it may be edited.
+        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.currentRowChanged.connect(self._chosen)
         self._copy = QPushButton("Start from this mask")
         self._copy.setToolTip("Copy the chosen mask into your own, as one step that can be undone")
@@ -55,9 +58,10 @@ class MasksPanel(QWidget):
         self._own = own
         for name, mine in zip(names, own, strict=True):
             item = QListWidgetItem(f"{name}   ({'editing' if mine else 'read only'})")
+            item.setToolTip(name)
             self._list.addItem(item)
         self._list.setCurrentRow(shown)
-        rows = max(2, min(5, len(names)))
+        rows = max(2, min(6, len(names)))
         self._list.setFixedHeight(rows * (self.fontMetrics().height() + 12) + 6)
         self._list.blockSignals(False)
         self._update_copy()

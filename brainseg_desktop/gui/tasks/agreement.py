@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QDialog, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout
+from PySide6.QtGui import QAction
 
-from brainseg_desktop.core.case import Rating
+from brainseg_desktop.core.case import RaterKind, Rating
 from brainseg_desktop.core.labels import TISSUE_NAMES, Region, Tissue
+from brainseg_desktop.gui.agreement.consensus_making import ConsensusMaking
+from brainseg_desktop.gui.agreement.reporting import Reporting
 from brainseg_desktop.gui.desk import Desk
-from brainseg_desktop.gui.panels.compare_panel import ComparePanel, score_text
+from brainseg_desktop.gui.panels.compare_panel import ComparePanel
 from brainseg_desktop.gui.panels.labels_panel import LabelsPanel
-from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.gui.views.plane import Plane
+from brainseg_desktop.gui.views.view_state import OverlayKind
 from brainseg_desktop.gui.views.viewer import Viewer
-from brainseg_desktop.services.compare import AgreementReport, compare
+from brainseg_desktop.services.consensus import Method
+from brainseg_desktop.services.pair_report import middle_of_difference, rows_of, shared_regions
 
 # The numbers follow the brush, but the screen need not show more than some twenty sets a second.
 _REFRESH_MS = 50
-_RULES = (
-    ("dice", "Dice"),
-    ("iou", "IoU"),
-    ("precision", "Precision"),
-    ("sensitivity", "Sensitivity"),
-    ("specificity", "Specificity"),
-    ("hd95_mm", "HD95"),
-    ("assd_mm", "ASSD"),
-    ("surface_dice", "Surface Dice"),
-    ("state", "Words in place of numbers"),
-)
+# What needs masks beside the one shown: how many masks of the case, at least.
+_NEEDED = {
+    "compare": 1,
+    "swap_pair": 2,
+    "both_masks": 1,
+    "difference": 1,
+    "agreement_map": 2,
+    "majority": 2,
+    "staple": 2,
+}
 
 
 class Agreement(QObject):
@@ -36,30 +41,99 @@ class Agreement(QObject):
     def __init__(self, desk: Desk, panel: ComparePanel, labels: LabelsPanel, viewer: Viewer) -> None:
         super().__init__(desk.window)
         self._desk, self._panel, self._labels, self._viewer = desk, panel, labels, viewer
-        self._others: list[Rating] = []
+        self._ratings: list[Rating] = []
+        self._references: list[Rating] = []
+        self._masks: list[Rating] = []
         self._sets: dict[str, Region] = {}
+        self._actions: Mapping[str, QAction] = {}
+        self._available, self._why = True, ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
-        self.report_dialog: QDialog | None = None
+        self.reporting = Reporting(desk, lambda: self._plane)
+        self.consensus = ConsensusMaking(desk)
         panel.reference_chosen.connect(self._choose_reference)
+        panel.mask_chosen.connect(self._choose_mask)
+        panel.swap_wanted.connect(self.swap)
+        panel.report_wanted.connect(self.show_report)
         panel.region_chosen.connect(self._choose_region)
         panel.slice_clicked.connect(self._go_to_slice)
+        panel.number_clicked.connect(self._go_to_worst)
         desk.state.cursor_changed.connect(self._mark_slice)
+
+    # Switching off ----------------------------------------------------------------------------------
+
+    def set_actions(self, actions: Mapping[str, QAction]) -> None:
+        """The window's actions, of which those of agreement are switched on and off here."""
+        self._actions = actions
+
+    @property
+    def is_available(self) -> bool:
+        """Whether masks may be compared."""
+        return self._available
+
+    def set_available(self, on: bool, why: str = "") -> None:
+        """Allow to compare masks, or not: in a blinded reading no number of another's mask may be had.
+
+        Parameters
+        ----------
+        why : str
+            What the panel says in place of numbers while it is off.
+        """
+        self._available, self._why = on, why
+        if not on:
+            self.reporting.close()
+            self.consensus.drop()
+            self._desk.session.compare_pair(None, None)
+        self._desk.state.set_may_compare(on)
+        self.follow()
+
+    def follow_actions(self) -> None:
+        """Switch the actions on for which there are masks enough."""
+        case = self._desk.session.case
+        masks = len(case.ratings) if case is not None and self._available else 0
+        for name, needed in _NEEDED.items():
+            if name in self._actions:
+                self._actions[name].setEnabled(masks >= needed)
+
+    # Following --------------------------------------------------------------------------------------
 
     def follow(self) -> None:
         """Masks came, went or changed places."""
-        session = self._desk.session
-        ratings = session.case.ratings if session.case is not None else []
-        self._others = [r for r in ratings if r is not session.shown]
-        chosen = self._others.index(session.reference) if session.reference in self._others else -1
-        self._panel.set_choices([r.rater for r in self._others], chosen)
-        self._sets = self._regions(session.shown, session.reference)
-        if self._desk.state.region.name not in self._sets and self._sets:
-            self._desk.state.region = next(iter(self._sets.values()))
-        self._panel.set_regions(list(self._sets), self._desk.state.region.name)
+        session, state = self._desk.session, self._desk.state
+        if not self._available and session.reference is not None:
+            session.compare_pair(None, None)
+            return
+        self._ratings = list(session.case.ratings) if session.case is not None and self._available else []
+        self.reporting.follow()
+        if session.case is None:
+            self.consensus.drop()
+        # Neither side offers the mask of the other: who goes through a list by the keys would swap them.
+        self._references = [r for r in self._ratings if r is not session.measured]
+        self._masks = [r for r in self._ratings if r is not session.reference]
+        self._panel.set_references(
+            [r.rater for r in self._references], _row(self._references, session.reference)
+        )
+        shown = session.shown.rater if session.shown is not None and self._available else ""
+        self._panel.set_masks(shown, [r.rater for r in self._masks], _row(self._masks, session.compared))
+        self._sets = self._regions(session.measured, session.reference)
+        if state.region.name not in self._sets and self._sets:
+            state.region = next(iter(self._sets.values()))
+        self._panel.set_regions(list(self._sets), state.region.name)
+        state.set_readers(self.readers() if self._available else ())
+        if state.overlay is OverlayKind.AGREEMENT_MAP and len(state.readers) < 2:
+            state.set_overlay(OverlayKind.MASK)
+        self.follow_actions()
         self.refresh()
+
+    def readers(self) -> tuple[Rating, ...]:
+        """Whose votes count: all readers who marked anything, else all masks that are no consensus."""
+        marked = [r for r in self._ratings if not self._desk.session.is_blank(r)]
+        people = tuple(r for r in marked if r.kind is RaterKind.HUMAN)
+        if len(people) > 1:
+            return people
+        return tuple(r for r in marked if r.kind is not RaterKind.CONSENSUS)
 
     def voxels_changed(self) -> None:
         """A stroke goes on: refresh soon."""
@@ -70,27 +144,33 @@ class Agreement(QObject):
         """Bring all numbers up to date."""
         self._timer.stop()
         self._refresh_volumes()
-        session = self._desk.session
-        live = session.live
-        if live is None or session.shown is None or session.reference is None:
-            why = (
-                "Open a case to compare masks." if session.case is None else "Choose a mask to compare with."
-            )
-            if session.case is not None and not self._others:
-                why = "There is no other mask to compare with. Segment with AI, or load a mask."
-            self._panel.clear(why)
+        session, state = self._desk.session, self._desk.state
+        if state.overlay is OverlayKind.AGREEMENT_MAP:
+            # The first stroke makes a blank mask one of those that vote.
+            state.set_readers(self.readers())
+        live, mask, reference = session.live, session.measured, session.reference
+        if not self._available or live is None or mask is None or reference is None:
+            self._panel.clear(self._why_no_numbers())
             return
         regions = [r for r in self._sets.values() if r.name in ("WT", "TC", "ET")]
-        pair = f"{session.shown.rater} against {session.reference.rater}"
-        tissues = session.shown.scheme.tissues
+        tissues = mask.scheme.tissues
         scores = live.scores(regions, tissues)
         named = {TISSUE_NAMES[t]: scores[t.name.lower()] for t in tissues}
-        self._panel.set_scores(pair, {r.name: scores[r.name] for r in regions}, named)
-        plane = self._viewer.views[0].plane if self._viewer.views else self._viewer.plane
-        region = self._desk.state.region
+        self._panel.set_scores({r.name: scores[r.name] for r in regions}, named)
+        self._panel.set_difference(live.confusion(state.region.tissues), self._voxel_ml())
+        plane = self._plane
         self._panel.set_slices(
-            live.dice_by_slice(plane.axis, region), self._desk.state.cursor[plane.axis], region.name
+            live.dice_by_slice(plane.axis, state.region), state.cursor[plane.axis], state.region.name
         )
+
+    def _why_no_numbers(self) -> str:
+        if not self._available:
+            return self._why
+        if self._desk.session.case is None:
+            return "Open a case to compare masks."
+        if len(self._ratings) < 2:
+            return "There is no other mask to compare with. Segment with AI, or load a mask."
+        return "Choose a mask to compare with."
 
     def _refresh_volumes(self) -> None:
         session = self._desk.session
@@ -98,8 +178,10 @@ class Agreement(QObject):
             self._labels.set_volumes({})
             return
         live, grid = session.live, session.case.grid
-        if live is not None:
+        if live is not None and session.measured is session.shown:
             counts = live.histogram.sum(axis=0)
+        elif live is not None and session.reference is session.shown:
+            counts = live.histogram.sum(axis=1)
         else:
             counts = np.zeros(len(Tissue), np.int64)
             for part in session.shown.label_map.array:  # the whole array at once would become int64
@@ -110,105 +192,92 @@ class Agreement(QObject):
         decimals = 1 if grid.spacing_known else 0
         self._labels.set_volumes({t: f"{counts[t] * factor:,.{decimals}f}" for t in Tissue})
 
-    def _regions(self, shown: Rating | None, other: Rating | None) -> dict[str, Region]:
-        """Regions that both masks can tell apart, then the labels of the mask shown, each as a region."""
-        if shown is None:
+    def _voxel_ml(self) -> float | None:
+        case = self._desk.session.case
+        return case.grid.voxel_volume_ml if case is not None and case.grid.spacing_known else None
+
+    @staticmethod
+    def _regions(mask: Rating | None, other: Rating | None) -> dict[str, Region]:
+        """Regions that both masks can tell apart, then the labels of the mask, each as a region."""
+        if mask is None:
             return {}
-        regions = list(shown.scheme.regions)
-        if other is not None:
-            regions = [r for r in regions if r in other.scheme.regions]
-        single = [Region(TISSUE_NAMES[t], frozenset({t})) for t in shown.scheme.tissues]
-        return {r.name: r for r in (*regions, *single)}
+        regions = mask.scheme.regions if other is None else shared_regions(other, mask)
+        return rows_of(regions, mask.scheme.tissues)
+
+    # Choosing ---------------------------------------------------------------------------------------
+
+    def swap(self) -> None:
+        """Take the mask as reference and the reference as mask, whichever is shown."""
+        session = self._desk.session
+        reference, mask = session.reference, session.measured
+        if reference is None or mask is None or not self._available:
+            self._desk.say("Choose a mask to compare with, in the agreement panel.")
+            return
+        session.compare_pair(mask, reference if reference is not session.shown else None)
 
     def _choose_reference(self, row: int) -> None:
-        self._desk.session.compare_with(self._others[row] if 0 <= row < len(self._others) else None)
+        self._desk.session.compare_with(self._references[row] if row >= 0 else None)
+
+    def _choose_mask(self, row: int) -> None:
+        """Measure this one, whichever is shown; -1 for the mask shown."""
+        session = self._desk.session
+        chosen = self._masks[row] if row >= 0 else None
+        # If the mask shown is the reference, the two change places.
+        swaps = chosen is None and session.shown is session.reference
+        session.compare_pair(session.measured if swaps else session.reference, chosen)
 
     def _choose_region(self, name: str) -> None:
         if name in self._sets:
             self._desk.state.set_region(self._sets[name])
             self.refresh()
 
+    # Going there ------------------------------------------------------------------------------------
+
+    @property
+    def _plane(self) -> Plane:
+        return self._viewer.views[0].plane if self._viewer.views else self._viewer.plane
+
     def _go_to_slice(self, index: int) -> None:
         state = self._desk.state
-        plane = self._viewer.views[0].plane
-        state.step(plane, index - state.cursor[plane.axis])
+        state.step(self._plane, index - state.cursor[self._plane.axis])
+
+    def _go_to_worst(self, name: str) -> None:
+        """Where the pair differs most in this region, on the slices of the first view."""
+        session = self._desk.session
+        live, mask, reference = session.live, session.measured, session.reference
+        region = self._sets.get(name)
+        if live is None or mask is None or reference is None or region is None:
+            return
+        voxel = middle_of_difference(
+            live, reference.label_map.array, mask.label_map.array, region, self._plane.axis
+        )
+        if voxel is None:
+            self._desk.say(f"The two masks do not differ in {name}.")
+            return
+        self._desk.state.set_cursor(voxel)
 
     def _mark_slice(self) -> None:
         if self._viewer.views:
-            plane = self._viewer.views[0].plane
-            self._panel.set_current_slice(self._desk.state.cursor[plane.axis])
+            self._panel.set_current_slice(self._desk.state.cursor[self._plane.axis])
 
-    # The full report --------------------------------------------------------------------------------
+    # More than fits the panel -----------------------------------------------------------------------
 
     def show_report(self) -> None:
-        """Measure everything, distances too, in the background, and show it as a table."""
+        """All measures of the pair, distances too, in a window of their own."""
         session = self._desk.session
-        case, shown, reference = session.case, session.shown, session.reference
-        if case is None or shown is None:
+        if session.case is None or not self._available:
             return
-        if reference is None:
+        if session.reference is None:
             self._desk.say("Choose a mask to compare with, in the agreement panel.")
             return
-        first, second = reference.label_map.array.copy(), shown.label_map.array.copy()
-        regions = [r for r in self._sets.values() if r.name in ("WT", "TC", "ET")]
-        title = f"{case.name}: {shown.rater} against {reference.rater}"
-        self._desk.jobs.free(
-            lambda: compare(
-                first, second, case.grid, regions, shown.scheme.tissues, scheme=shown.scheme.name
-            ),
-            lambda report: self._show(title, report),
-            self._desk.complain,
-        )
+        self.reporting.show()
 
-    def _show(self, title: str, report: AgreementReport) -> None:
-        dialog = QDialog(self._desk.window)
-        dialog.setWindowTitle("Agreement")
-        dialog.resize(960, 600)
-        columns = [
-            "Dice",
-            "IoU",
-            "Precision",
-            "Sensitivity",
-            "Specificity",
-            "HD95 mm",
-            "ASSD mm",
-            "Surface Dice",
-            "Other mL",
-            "Mask mL",
-        ]
-        rows: list[tuple[str, list[str]]] = []
-        for name, region in report.regions.items():
-            one, surface = region.overlap, region.surface
-            cells = [
-                score_text(getattr(one, k))
-                for k in ("dice", "iou", "precision", "sensitivity", "specificity")
-            ]
-            cells += (
-                [score_text(s, 2) for s in (surface.hd95_mm, surface.assd_mm, surface.surface_dice)]
-                if surface
-                else ["", "", ""]
-            )
-            rows.append((name, cells + [score_text(v, 2) for v in one.volume_ml]))
-        for tissue, one in report.labels.items():
-            cells = [
-                score_text(getattr(one, k))
-                for k in ("dice", "iou", "precision", "sensitivity", "specificity")
-            ]
-            rows.append(
-                (TISSUE_NAMES[tissue], [*cells, "", "", "", *(score_text(v, 2) for v in one.volume_ml)])
-            )
-        table = QTableWidget(len(rows), len(columns))
-        table.setHorizontalHeaderLabels(columns)
-        table.setVerticalHeaderLabels([name for name, _ in rows])
-        table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        for row, (_, texts) in enumerate(rows):
-            for column, text in enumerate(texts):
-                table.setItem(row, column, QTableWidgetItem(text))
-        table.resizeColumnsToContents()
-        rules = "\n".join(f"{name}: {report.definitions[key]}" for key, name in _RULES)
-        layout = QVBoxLayout(dialog)
-        layout.addWidget(QLabel(title))
-        layout.addWidget(table, 1)
-        layout.addWidget(faint(rules))
-        self.report_dialog = dialog
-        dialog.show()
+    def ask_consensus(self, method: Method) -> None:
+        """Make a mask of several; the readers who marked anything are ticked."""
+        if self._available and self._desk.session.case is not None:
+            people = [r for r in self.readers() if r.kind is RaterKind.HUMAN]
+            self.consensus.ask(method, people)
+
+
+def _row(ratings: list[Rating], rating: Rating | None) -> int:
+    return ratings.index(rating) if rating in ratings else -1

@@ -2,62 +2,115 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from brainseg_desktop.core.case import Case, Rating
-from brainseg_desktop.core.labels import LabelScheme
+from brainseg_desktop.core.labels import TISSUE_COLOURS, LabelScheme, Tissue
 from brainseg_desktop.gui.desk import Desk
-from brainseg_desktop.gui.dialogs.dialogs import ExportDialog, ask
+from brainseg_desktop.gui.dialogs.dialogs import ask
 from brainseg_desktop.io.schemes import load_schemes
-from brainseg_desktop.services.export import Exported, export_rating
+from brainseg_desktop.services.exporting.batch import Outcome, export_many, masks_beside
+from brainseg_desktop.services.exporting.forms import FORMS
+from brainseg_desktop.services.exporting.job import Form, job_for, plain, present
+from brainseg_desktop.services.exporting.run import Written, write_form
+from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import grid_source
+
+# Forms from which every label of a mask can be had again.
+_WHOLE = ("nifti", "itksnap", "nrrd", "dicom-seg", "tif", "bids")
 
 
 class Exporter(QObject):
     """Asks where, writes in the background, tells the result.
 
+    Attributes
+    ----------
+    cases : function
+        The folders of the cases listed; set by the window.
+
     Signals
     -------
-    exported : `Exported`
+    exported : `Written`
+    all_exported : list of `Outcome`
     """
 
     exported = Signal(object)
+    all_exported = Signal(object)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.window)
         self._desk = desk
+        self._stop = threading.Event()
         self.folder: Path | None = None
+        self.form = ""
+        self.cases: Callable[[], list[Path]] = list
 
     def ask(self) -> None:
-        """Ask for file and numbers, then write."""
+        """Ask for form, file, labels and numbers, then write."""
+        # Imported here: the dialog is rarely opened, and the start must be quick.
+        from brainseg_desktop.gui.dialogs.export_dialog import Choices, ExportDialog
+
         case, rating = self._desk.session.case, self._desk.session.shown
         if case is None or rating is None:
             return
-        slices = bool(grid_source(case).files)
-        dialog = ExportDialog(
+        source = grid_source(case)
+        refusals = {form.key: form.refuse(case) for form in FORMS}
+        first = self.form if self.form and refusals[self.form] is None else ""
+        listed = self.cases()
+        choices = Choices(
             rating.rater,
-            self._proposal(case, rating, slices),
+            [(form, refusals[form.key]) for form in FORMS],
+            first or ("tif" if source.files else "nifti"),
+            self.folder or (source.path if source.files else source.path.parent).parent,
+            f"{case.name}_seg-{plain(rating.rater).lower()}",
             list(load_schemes().values()),
             rating.scheme,
-            folder=slices,
-            parent=self._desk.window,
+            {tissue: TISSUE_COLOURS[tissue] for tissue in present(rating.label_map.array)},
+            slices=bool(source.files),
+            cases=len(listed),
         )
+        dialog = ExportDialog(choices, self._desk.window)
 
         def answered(accepted: bool) -> None:
-            if accepted:
-                self.write(case, rating, dialog.destination, dialog.scheme)
+            if not accepted:
+                return
+            self.form = dialog.form.key
+            if dialog.all_cases:
+                self.write_all(listed, dialog.form, dialog.destination, dialog.wide)
+            else:
+                self.write(
+                    case,
+                    rating,
+                    dialog.destination,
+                    dialog.scheme,
+                    form=dialog.form,
+                    tissues=dialog.tissues,
+                    wide=dialog.wide,
+                )
 
         ask(dialog, answered)
 
-    def write(self, case: Case, rating: Rating, destination: Path, scheme: LabelScheme) -> None:
+    def write(
+        self,
+        case: Case,
+        rating: Rating,
+        destination: Path,
+        scheme: LabelScheme,
+        *,
+        form: Form = FORMS[0],
+        tissues: Iterable[Tissue] | None = None,
+        wide: bool = False,
+    ) -> None:
         """Write, read back, compare; the mask as it is now, whatever is painted meanwhile."""
         frozen = Rating(
             rating.rater,
             rating.kind,
             type(rating.label_map)(rating.label_map.array),
-            scheme,
+            rating.scheme,
             rating.source,
             None,
             rating.details,
@@ -65,26 +118,60 @@ class Exporter(QObject):
         state = rating.history.present
         audit = self._desk.session.audit(rating)
         record = audit.record().to_dict() if audit is not None else None
+        job = job_for(case, frozen, destination, scheme=scheme, tissues=tissues, wide=wide, audit=record)
 
-        def done(result: Exported) -> None:
+        def done(result: Written) -> None:
             self.folder = destination.parent
             # The number of the state, not names: another stroke may be called the same.
-            if rating.history.present == state:
+            if tissues is None and form.key in _WHOLE and rating.history.present == state:
                 self._desk.session.mark_exported(rating)
-            self._desk.say(
-                f"Saved: {result.path} was written, read back and is equal, voxel by voxel "
-                f"({result.voxels:,} labelled voxels)."
-            )
+            self._desk.say(_said(form, result))
             self.exported.emit(result)
 
-        self._desk.jobs.document(
-            lambda: export_rating(case, frozen, destination, scheme=scheme, audit=record),
-            done,
-            self._desk.complain,
-        )
+        self._desk.jobs.document(lambda: write_form(form, job), done, self._desk.complain)
 
-    def _proposal(self, case: Case, rating: Rating, slices: bool) -> Path:
-        source = grid_source(case).path
-        folder = self.folder or (source if slices else source.parent).parent
-        rater = "".join(c if c.isalnum() else "-" for c in rating.rater).strip("-").lower()
-        return folder / (f"{case.name}_{rater}" if slices else f"{case.name}_seg-{rater}.nii.gz")
+    def stop(self) -> None:
+        """End a running export of many cases after the mask that is being written."""
+        self._stop.set()
+
+    def write_all(self, cases: list[Path], form: Form, folder: Path, wide: bool) -> None:
+        """Write the masks beside the images of many cases; a bad one does not stop the rest."""
+        self._stop = stop = threading.Event()
+
+        def tell(share: float) -> None:
+            count = round(share * len(cases))
+            self._desk.jobs.post(
+                lambda: self._desk.messages.show_message(
+                    f"Exporting the masks of {len(cases)} cases: {count} done.",
+                    error=False,
+                    action="Stop",
+                    call=stop.set,
+                )
+            )
+
+        def work() -> list[Outcome]:
+            wanted = masks_beside(cases)
+            # Each mask keeps its own numbers: one scheme would not hold the labels of all.
+            return list(export_many(wanted, form, folder, wide=wide, tell=tell, stop=stop.is_set))
+
+        def done(outcomes: list[Outcome]) -> None:
+            self.folder = folder
+            bad = [f"{o.name}: {words(o.error)}" for o in outcomes if o.error is not None]
+            said = f"{len(outcomes) - len(bad)} masks were written into {folder} and read back."
+            ended = " Stopped before the end." if stop.is_set() else ""
+            self._desk.messages.show_message(
+                "\n".join([said + ended, *bad[:3], *([f"{len(bad) - 3} more failed."] if bad[3:] else [])]),
+                error=bool(bad),
+            )
+            self.all_exported.emit(outcomes)
+
+        self._desk.jobs.free(work, done, self._desk.complain)
+
+
+def _said(form: Form, result: Written) -> str:
+    what = "was" if len(result.files) < 3 else f"({len(result.files)} files) was"
+    equal = "voxel by voxel " if form.key in _WHOLE else ""
+    return (
+        f"Saved: {result.path} {what} written, read back and is equal, {equal}"
+        f"({result.voxels:,} labelled voxels)."
+    )

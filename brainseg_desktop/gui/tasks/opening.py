@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -14,12 +14,22 @@ from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog, ask
-from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
+from brainseg_desktop.io.layouts import (
+    CaseFiles,
+    CaseKind,
+    assign,
+    choose_series,
+    find_case,
+    find_cases,
+    find_exam,
+)
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.messages import words
-from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, read_rating
+from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, places_of, read_rating
 from brainseg_desktop.services.recovery import Recoverable, pending_for
+from brainseg_desktop.services.studies.blinding import check_open
 
+OFF_GRID = "sequence_off_grid"
 # A case that was read, and strokes on it that no export holds.
 Opened = tuple[OpenedCase, Recoverable | None]
 
@@ -38,17 +48,31 @@ class Opener(QObject):
     opened : (Case, key) a case is in the session.
     listed : list of (key, name) a folder held several cases.
     busy : text while reading, empty after.
+    began : a case is being read.
+    align_wanted : sequences of the open case are to be brought together.
+
+    Attributes
+    ----------
+    reference : str
+        Sequence that masks are drawn on where grids differ and no mask says; empty for the usual rule.
     """
 
     replacing = Signal()
     opened = Signal(object, str)
     listed = Signal(object, str)
     busy = Signal(str)
+    began = Signal()
+    align_wanted = Signal()
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.window)
         self._desk = desk
         self._turn = 0
+        self.reference = ""
+
+    def abandon(self) -> None:
+        """Something else is opened: a case that is still being read is dropped when it comes."""
+        self._turn += 1
 
     def open_key(self, key: str) -> None:
         """Open a recent case again."""
@@ -61,13 +85,28 @@ class Opener(QObject):
     def open_path(self, path: Path) -> None:
         """Open the case at a folder or file; a folder of several cases is listed and its first one opened."""
 
+        self._open_found(path.name, str(path), lambda: find_case(path), lambda: find_cases(path))
+
+    def _open_found(
+        self,
+        name: str,
+        key: str,
+        find: Callable[[], CaseFiles],
+        find_all: Callable[[], list[CaseFiles]],
+    ) -> None:
+        """Find a case in the background, ask what has to be asked, and read it."""
+
         def read() -> tuple[CaseFiles | None, list[CaseFiles], Opened | None]:
             try:
-                files = find_case(path)
+                files = find()
             except UserError as error:
                 if error.code != "folder_of_cases":
                     raise
-                return None, find_cases(path), None
+                return None, find_all(), None
+            if files.exam is not None:
+                # Pictures of its series are shown before it is opened.
+                check_open((files.exam.folder, *places_of(files)))
+                return files, [], None
             if not files.images and files.unassigned:
                 # A file that cannot be read is told at once, not after a question about it.
                 check_readable(files.unassigned)
@@ -78,19 +117,26 @@ class Opener(QObject):
             files, several, opened = result
             if several:
                 places = [(case_key(_paths(c)), c.name) for c in several]
-                self.listed.emit(places, str(path))
+                self.listed.emit(places, key)
                 self.open_key(places[0][0])
             elif opened is not None:
-                self._take(opened, str(path))
+                self._take(opened, key)
+            elif files is not None and files.exam is not None:
+                self._ask_series(files, key)
             elif files is not None:
                 self._ask_sequences([*files.unassigned, *files.masks], files)
 
-        self._read(f"Opening {path.name}", read, done)
+        self._read(f"Opening {name}", read, done)
 
     def open_files(self, paths: list[Path], *, ask: bool) -> None:
         """Open image files by their names, or let the user say what each is."""
         if len(paths) == 1 and paths[0].is_dir():
             self.open_path(paths[0])
+            return
+        if len(paths) == 2 and paths[0].is_dir():
+            # One of several exams in a folder, known by a file of it.
+            folder, file = paths
+            self._open_found(folder.name, case_key(paths), lambda: find_exam(folder, file), list)
             return
         try:
             files = assign(paths)
@@ -105,6 +151,25 @@ class Opener(QObject):
     def open_found(self, files: CaseFiles, found: Recoverable) -> None:
         """Open the case of a journal and bring its strokes back."""
         self._open_assigned(files, _paths(files), found)
+
+    def _ask_series(self, files: CaseFiles, key: str) -> None:
+        """Show the series of an exam with what they seem to be; it is opened as the user says."""
+        # Imported here: most exams are no DICOM, and the start must be quick.
+        from brainseg_desktop.gui.dialogs.series_dialog import SeriesDialog
+
+        assert files.exam is not None
+        dialog = SeriesDialog(files.exam, self._desk.jobs, self._desk.window)
+
+        def answered(accepted: bool) -> None:
+            if accepted:
+                chosen = choose_series(files, dialog.chosen)
+                self._read(
+                    f"Opening {files.name}",
+                    lambda: self._open(chosen),
+                    lambda opened: self._take(opened, key),
+                )
+
+        ask(dialog, answered)
 
     def _ask_sequences(self, paths: list[Path], files: CaseFiles) -> None:
         guesses: dict[Path, Sequence | str] = {p: s for s, p in files.images.items()}
@@ -129,6 +194,7 @@ class Opener(QObject):
 
     def _read(self, text: str, work: object, done: object) -> None:
         self._turn += 1
+        self.began.emit()
         turn = self._turn
         self.busy.emit(text)
 
@@ -146,7 +212,7 @@ class Opener(QObject):
 
     def _open(self, files: CaseFiles) -> Opened:
         """Read a case and look for strokes on it that no export holds."""
-        opened = open_case(files)
+        opened = open_case(files, reference=Sequence(self.reference) if self.reference else None)
         return opened, pending_for(opened.case, self._desk.session.state_dir)
 
     def _take(self, result: Opened, key: str) -> None:
@@ -163,7 +229,11 @@ class Opener(QObject):
             except UserError as error:
                 desk.complain(error)
                 return
-        remarks = [words(_brief(note)) for note in opened.notes]
+        placed = {s.value for s in opened.case.placements}
+        notes = [n for n in opened.notes if not (n.code == OFF_GRID and n.params.get("sequence") in placed)]
+        remarks = [words(_brief(note)) for note in _together(notes)]
+        if placed:
+            remarks.append(f"Brought together as you left it: {', '.join(sorted(placed))}.")
         if found is not None:
             remarks.insert(0, f"Your {found.strokes} strokes that were not exported are back, with undo.")
         missing = ", ".join(s.value for s in opened.case.missing)
@@ -173,6 +243,10 @@ class Opener(QObject):
         others = [p for p in opened.problems if p.code != "scheme_ambiguous"]
         if others:
             desk.complain(others[0])
+        elif any(note.code == OFF_GRID for note in notes):
+            desk.messages.show_message(
+                " ".join(remarks), error=False, action="Align sequences...", call=self.align_wanted.emit
+            )
         elif remarks:
             desk.say(" ".join(remarks))
         for problem in ambiguous:
@@ -184,6 +258,9 @@ class Opener(QObject):
         """Add a mask file to the open case."""
         desk, case = self._desk, self._desk.session.case
         if case is None:
+            return
+        if desk.session.terms.blinded:
+            desk.complain(UserError("reading_blinded"))
             return
 
         def done(result: tuple[Rating, UserError]) -> None:
@@ -226,8 +303,20 @@ def _brief(note: UserError) -> UserError:
     return UserError(note.code, **{**note.params, "path": path.name}) if isinstance(path, Path) else note
 
 
+def _together(notes: list[UserError]) -> list[UserError]:
+    """The remarks, those on several sequences of other grids as one: room above the pictures is short."""
+    apart = [n for n in notes if n.code == OFF_GRID]
+    if len(apart) < 2:
+        return notes
+    names = [n.params["sequence"] for n in apart]
+    one = UserError("sequences_off_grid", sequences=names, masks_on=apart[0].params["masks_on"])
+    return [one, *(n for n in notes if n.code != OFF_GRID)]
+
+
 def _paths(files: CaseFiles) -> list[Path]:
     """What `open_key` needs to open this case again."""
+    if files.kind is CaseKind.DICOM and files.exam is not None and not files.exam.is_alone:
+        return [files.exam.folder, files.exam.series[0].path]
     if files.folder is not None:
         return [files.folder]
     return [*files.images.values(), *files.masks, *files.unassigned]

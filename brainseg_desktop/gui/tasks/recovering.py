@@ -24,7 +24,10 @@ class Recovering(QObject):
     def offer(self) -> None:
         """Look for journals in the background and ask about what is found."""
         state_dir = self._desk.session.state_dir
-        self._desk.jobs.free(lambda: pending(state_dir), self._ask, self._desk.complain)
+        # What belongs to a reading of a study comes back when that reading is opened by its reader.
+        self._desk.jobs.free(
+            lambda: [f for f in pending(state_dir) if f.study is None], self._ask, self._desk.complain
+        )
 
     def _ask(self, found: list[Recoverable]) -> None:
         if not found:

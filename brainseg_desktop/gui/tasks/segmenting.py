@@ -59,6 +59,9 @@ class Segmenting(QObject):
         case = self._desk.session.case
         if case is None or self.is_running:
             return
+        if self._desk.session.terms.blinded:
+            self._desk.complain(UserError("reading_blinded"))
+            return
         cancel = threading.Event()
         self._cancel, self._case = cancel, case
         self._bar.start("Starting the network")
@@ -131,7 +134,8 @@ class Segmenting(QObject):
                 f"{rating.rater} has outlined the case. Your own mask was left as it is; "
                 "choose the AI mask and 'Start from this mask' to take it over."
             )
-        self._tell_where(said, rating)
+        # What puts the exam outside of what the network knows is said with its mask.
+        self._tell_where(" ".join([said, *rating.details.get("outside", ())]), rating)
 
     def _tell_where(self, said: str, rating: Rating) -> None:
         """Say that it is done; a button goes to the largest slice if the one shown has nothing."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg_desktop.core.case import Rating
+from brainseg_desktop.core.consensus import vote_counts
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.gui.views.overlay import (
     DIFFERENCE_COLOURS,
@@ -16,6 +17,7 @@ from brainseg_desktop.gui.views.overlay import (
     render,
     render_uncertainty,
     tissue_colours,
+    vote_colours,
     with_outlines,
 )
 from brainseg_desktop.gui.views.plane import Plane
@@ -87,8 +89,14 @@ class MaskPictures:
         if state.overlay is OverlayKind.UNCERTAINTY and state.uncertainty is not None:
             values = label_picture(state.uncertainty, plane, index, state.orientation)
             return render_uncertainty(values, labels > 0, state.opacity)
+        if state.shows_agreement_map:
+            cuts = [self._labels(reader, plane, index) for reader in state.readers]
+            votes = vote_counts(cuts, state.region.mask)
+            return render(votes, vote_colours(len(cuts)), state.opacity, fill=fill, outline=outline)
         if state.overlay is OverlayKind.DIFFERENCE and state.reference is not None:
             reference = self._labels(state.reference, plane, index)
+            if state.compared is not None:
+                labels = self._labels(state.compared, plane, index)
             codes = difference_map(reference, labels, state.region)
             return render(codes, DIFFERENCE_COLOURS, state.opacity, fill=fill, outline=outline)
         made = render(labels, colours, state.opacity, fill=fill, outline=outline)

@@ -33,6 +33,14 @@ UNCERTAINTY_COLOURS: tuple[Colour, ...] = (
     (246, 215, 70),
     (252, 255, 164),
 )
+# Five steps of Matplotlib's "viridis" (CC0) from 0.2 to 1, for the same reason in other colours.
+VOTE_COLOURS: tuple[Colour, ...] = (
+    (65, 68, 135),
+    (42, 120, 142),
+    (34, 168, 132),
+    (122, 209, 81),
+    (253, 231, 37),
+)
 _EDGE: Colour = (255, 255, 255)
 # Below so much of 1 bit nothing is drawn.
 LEAST_UNCERTAINTY = 0.03
@@ -58,6 +66,20 @@ def tissue_colours(
     """Colours of all tissues but the hidden ones, by number."""
     hide = set(hidden)
     return {int(t): c for t, c in colours.items() if t not in hide}
+
+
+def vote_colours(readers: int) -> dict[int, Colour]:
+    """Colours of 1 to `readers` votes: the brighter, the more marked the voxel.
+
+    Examples
+    --------
+    >>> vote_colours(2)[2], vote_colours(5)[1]
+    ((253, 231, 37), (65, 68, 135))
+    """
+    steps = np.linspace(0, len(VOTE_COLOURS) - 1, readers) if readers > 1 else np.array([4.0])
+    bands = [np.interp(steps, np.arange(len(VOTE_COLOURS)), c) for c in zip(*VOTE_COLOURS, strict=True)]
+    rgb = np.rint(np.stack(bands, axis=1)).astype(int).tolist()
+    return {votes: (r, g, b) for votes, (r, g, b) in enumerate(rgb, start=1)}
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QWidget
 
-from brainseg_desktop.gui.views.overlay import UNCERTAINTY_COLOURS, Colour, MaskPicture
+from brainseg_desktop.gui.views.overlay import UNCERTAINTY_COLOURS, Colour, MaskPicture, vote_colours
 from brainseg_desktop.gui.views.plane import Projection
 
 _TEXT = QColor(222, 226, 230)
@@ -190,6 +190,23 @@ def draw_scale(painter: QPainter, view: QWidget) -> None:
     beside = round(view.width() - bar.left())
     _write(painter, view, _RIGHT | _TOP, "1 bit", _TEXT, top=round(bar.top()) - 8, right=beside)
     _write(painter, view, _RIGHT | _BOTTOM, "0", _TEXT, right=beside)
+
+
+def draw_votes(painter: QPainter, view: QWidget, readers: int) -> None:
+    """Draw what the colours of the agreement map mean, in the lower right corner."""
+    line = painter.fontMetrics().height()
+    step = min(1.1 * line, view.height() / 3 / readers)
+    # Where there is no room for each number, the ends are enough.
+    every = 1 if step >= 0.9 * line else max(1, readers - 1)
+    bottom = view.height() - 10.0
+    for votes, colour in vote_colours(readers).items():
+        block = QRectF(view.width() - 20, bottom - votes * step, 11, step)
+        painter.fillRect(block, QColor(*colour))
+        if (votes - 1) % every == 0:
+            low = round(view.height() - block.center().y() - line / 2) - 6
+            _write(painter, view, _RIGHT | _BOTTOM, str(votes), _TEXT, right=16, bottom=low)
+    painter.setPen(QPen(_FAINT, 1))
+    painter.drawRect(QRectF(view.width() - 20, bottom - readers * step, 11, readers * step))
 
 
 def draw_missing(painter: QPainter, view: QWidget, name: str) -> None:

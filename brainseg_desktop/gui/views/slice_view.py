@@ -42,6 +42,7 @@ from brainseg_desktop.gui.views.slice_drawing import (
     draw_missing,
     draw_scale,
     draw_scale_bar,
+    draw_votes,
 )
 from brainseg_desktop.gui.views.slice_mouse import SliceMouse
 from brainseg_desktop.gui.views.slice_picture import SlicePicture
@@ -254,9 +255,12 @@ class SliceView(QWidget):
             side_letters(state.case.grid, self.plane, state.orientation),
         )
         if state.case.grid.spacing_known:
-            draw_scale_bar(painter, self, projection.pixels_per_mm, beside_legend=state.shows_uncertainty)
+            beside = state.shows_uncertainty or state.shows_agreement_map
+            draw_scale_bar(painter, self, projection.pixels_per_mm, beside_legend=beside)
         if state.shows_uncertainty:
             draw_scale(painter, self)
+        elif state.shows_agreement_map:
+            draw_votes(painter, self, len(state.readers))
 
     def _captions(self, volume: Volume) -> Captions:
         state = self._state
@@ -273,6 +277,8 @@ class SliceView(QWidget):
             marks += rules_in_words(state.constraints)
         if not self.position.is_linked:
             marks.append("not linked")
+        if state.shows_agreement_map:
+            marks.append(f"{state.region.name}: in how many of {len(state.readers)} masks")
         if not state.case.is_aligned(self.sequence):
             marks.append("own grid")
         return Captions(

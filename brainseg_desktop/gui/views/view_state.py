@@ -55,6 +55,11 @@ class OverlayKind(Enum):
     BOTH_MASKS = "both_masks"
     DIFFERENCE = "difference"
     UNCERTAINTY = "uncertainty"
+    AGREEMENT_MAP = "agreement_map"
+
+
+# What shows masks beside the one that is shown.
+OF_SEVERAL_MASKS = (OverlayKind.BOTH_MASKS, OverlayKind.DIFFERENCE, OverlayKind.AGREEMENT_MAP)
 
 
 class MaskStyle(Enum):
@@ -98,6 +103,11 @@ class ViewState(QObject):
         self.case: Case | None = None
         self.rating: Rating | None = None
         self.reference: Rating | None = None
+        # The mask side of the difference, where it is not the mask shown.
+        self.compared: Rating | None = None
+        # Those whose votes the agreement map counts.
+        self.readers: tuple[Rating, ...] = ()
+        self.may_compare = True
         self.cursor: tuple[int, int, int] = (0, 0, 0)
         self.camera = Camera(1.0, (0.0, 0.0, 0.0))
         self._fitted = self.camera
@@ -135,7 +145,8 @@ class ViewState(QObject):
     def set_case(self, case: Case | None) -> None:
         """Show a case from its middle, fitted, each sequence in its default window."""
         self.case = case
-        self.rating = self.reference = None
+        self.rating = self.reference = self.compared = None
+        self.readers = ()
         self.preview = self.uncertainty = None
         self._pictures.clear()
         self.windows = {}
@@ -165,6 +176,17 @@ class ViewState(QObject):
         """Compare with this rating in the difference overlay."""
         self.reference = rating
         self.refresh_overlay()
+
+    def set_readers(self, ratings: tuple[Rating, ...]) -> None:
+        """Count the votes of these in the agreement map."""
+        if ratings != self.readers:
+            self.readers = ratings
+            self.refresh_overlay()
+
+    def set_may_compare(self, on: bool) -> None:
+        """Allow what shows several masks, or not: in a blinded reading there is one."""
+        self.may_compare = on
+        self.set_overlay(self.overlay)
 
     def set_preview(self, labels: np.ndarray | None) -> None:
         """Show the growing result of a segmentation instead of the mask; None ends it."""
@@ -212,6 +234,11 @@ class ViewState(QObject):
             self.orientation = orientation
             self._pictures.clear()
             self.camera_changed.emit()
+
+    @property
+    def fitted_camera(self) -> Camera:
+        """The camera on the whole head."""
+        return self._fitted
 
     def reset_camera(self) -> None:
         """Fit the head into every view again."""
@@ -280,8 +307,14 @@ class ViewState(QObject):
         self.refresh_overlay()
 
     def set_overlay(self, kind: OverlayKind) -> None:
-        self.overlay = kind
+        self.overlay = kind if self.may_compare or kind not in OF_SEVERAL_MASKS else OverlayKind.MASK
         self.refresh_overlay()
+
+    @property
+    def shows_agreement_map(self) -> bool:
+        """Whether the views show how many readers marked each voxel."""
+        chosen = self.overlay is OverlayKind.AGREEMENT_MAP and self.show_mask and self.preview is None
+        return chosen and len(self.readers) > 1
 
     @property
     def shows_uncertainty(self) -> bool:

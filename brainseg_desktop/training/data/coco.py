@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from brainseg_desktop.io.coco import annotation_mask
 from brainseg_desktop.training.config import SourceConfig
 from brainseg_desktop.training.data.entries import Entry, files_identity
 from brainseg_desktop.training.data.pictures import SUFFIXES, picture_exam, read_grey
@@ -84,101 +84,6 @@ def picture_of(file_name: str) -> str:
     """
     match = COPY.match(file_name)
     return match[1] if match else Path(file_name).stem
-
-
-def annotation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
-    """The pixels of one annotation.
-
-    Parameters
-    ----------
-    segmentation : list of polygons ``[x0, y0, x1, y1, ...]``, or ``{"size": [h, w], "counts": ...}`` with a
-        list of run lengths or the packed string.
-
-    Returns
-    -------
-    (height, width) array
-
-    Raises
-    ------
-    ValueError
-        What is wrong with it.
-    """
-    if isinstance(segmentation, dict):
-        if list(segmentation.get("size", ())) != [height, width]:
-            raise ValueError(f"run lengths for {segmentation.get('size')}, picture {[height, width]}")
-        counts = segmentation.get("counts", ())
-        return run_mask(unpack_counts(counts) if isinstance(counts, str) else list(counts), height, width)
-    if not isinstance(segmentation, list) or not segmentation:
-        raise ValueError("no segmentation")
-    mask = np.zeros((height, width), bool)
-    for polygon in segmentation:
-        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError("a polygon needs three corners or more")
-        mask |= polygon_mask(np.array(polygon, np.float64).reshape(-1, 2), height, width)
-    return mask
-
-
-def polygon_mask(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
-    """The pixels whose centres lie in a polygon.
-
-    Parameters
-    ----------
-    corners : (n, 2) array
-        x (column) and y (row).
-    """
-    if not np.isfinite(corners).all():
-        raise ValueError("a corner is not a number")
-    mask = np.zeros((height, width), bool)
-    (x0, y0), (x1, y1) = corners.T, np.roll(corners, -1, axis=0).T
-    first = max(int(np.floor(corners[:, 1].min())), 0)
-    last = min(int(np.ceil(corners[:, 1].max())), height)
-    for row in range(first, last):
-        y = row + 0.5
-        crossed = (y0 <= y) != (y1 <= y)
-        x = x0[crossed] + (y - y0[crossed]) / (y1[crossed] - y0[crossed]) * (x1[crossed] - x0[crossed])
-        bounds = np.clip(np.ceil(np.sort(x) - 0.5), 0, width).astype(int)
-        for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
-            mask[row, start:stop] = True
-    return mask
-
-
-def run_mask(counts: list[int], height: int, width: int) -> NDArray[np.bool_]:
-    """The mask of run lengths: column after column, background first."""
-    if any(not isinstance(n, int) or n < 0 for n in counts) or sum(counts) != height * width:
-        raise ValueError(f"run lengths do not add up to {height} x {width}")
-    values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape(width, height).T
-
-
-def unpack_counts(packed: str) -> list[int]:
-    """Run lengths out of COCO's packed string.
-
-    Each number is cut into groups of five bits, lowest first, with a bit for "more follows" and 48 added;
-    from the fourth run on only the difference to the run before last is written (``rleToString`` of the COCO
-    API).
-
-    Examples
-    --------
-    >>> unpack_counts("0141N0003")
-    [0, 1, 4, 2, 2, 2, 2, 2, 5]
-    """
-    counts: list[int] = []
-    value = shift = 0
-    for character in packed:
-        group = ord(character) - 48
-        if not 0 <= group < 64 or shift > 60:
-            raise ValueError("packed run lengths hold a foreign character")
-        value |= (group & 0x1F) << shift
-        shift += 5
-        if group & 0x20:
-            continue
-        if group & 0x10:
-            value -= 1 << shift
-        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise ValueError("packed run lengths end early")
-    return counts
 
 
 def _read(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.services.studies.blinding import check_open
 from brainseg_desktop.training.config import Coding, Recipe, ScheduleConfig, SourceConfig
 from brainseg_desktop.training.data.brats import find_brats
 from brainseg_desktop.training.data.coco import ANNOTATIONS, find_coco
@@ -54,8 +55,14 @@ def find_entries(folder: Path, source: SourceConfig, problems: list[Problem]) ->
         That `SourceConfig.path` starts from.
     problems : list of Problem
         Appended to: ``source_missing``, ``source_empty``, ``case_missing`` and what the source has to tell.
+
+    Raises
+    ------
+    UserError
+        ``blinded_case``, ``blinded_mask``: pictures and scores of a blinded study are made nowhere.
     """
     path = folder / source.path
+    check_open([path])
     if not path.exists():
         problems.append(Problem("source_missing", source.path))
         return []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from brainseg_desktop.services.charts.axes import ticks
 from brainseg_desktop.training.calibration import Bin
 
 Points = Sequence[tuple[float, float | None]]
@@ -15,8 +16,6 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 44, 42
 # Chosen so that a legend of four words has room.
 LETTER = 7.2
 COLOURS = 6
-# What is smaller is 0 in a chart.
-TINY = 1e-100
 
 
 def line_chart(title: str, lines: Mapping[str, Points], across: str = "epoch") -> str:
@@ -74,28 +73,6 @@ def reliability_chart(title: str, before: Sequence[Bin], after: Sequence[Bin]) -
         parts.append(f'<text x="{at + 14:.0f}" y="35">{name}</text>')
         at += 28 + LETTER * len(name)
     return _svg(title, parts)
-
-
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers that span an interval: 1, 2 or 5 times a power of ten apart.
-
-    Examples
-    --------
-    >>> ticks(0.03, 0.97)
-    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    >>> ticks(3, 3)
-    [2.0, 3.0, 4.0]
-    """
-    if high - low < max(1e-9 * max(abs(low), abs(high)), TINY):
-        if abs(low) <= TINY:
-            return [0.0, 1.0]
-        room = 10.0 ** math.floor(math.log10(abs(low)))
-        return [low - room, float(low), low + room]
-    rough = (high - low) / (most - 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 
 
 def _axes(

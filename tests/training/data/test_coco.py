@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainseg_desktop.io.coco import annotation_mask, polygon_mask, run_mask, unpack_counts
 from brainseg_desktop.training.config import SourceConfig
-from brainseg_desktop.training.data.coco import annotation_mask, polygon_mask, run_mask, unpack_counts
 from brainseg_desktop.training.data.sources import find_entries
 
 # Made with pycocotools 2.0: maskUtils.encode of the mask, maskUtils.frPyObjects of a polygon.

@@ -1,0 +1,1 @@
+"""The archive in the window: nodes, queries, retrieving, sending, the inbox."""

@@ -1,0 +1,131 @@
+"""The bar above the pictures while a reading of a study is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from brainseg_desktop.gui.panels.parts import faint
+
+
+def duration_text(seconds: float) -> str:
+    """Time of work, as minutes and seconds or hours and minutes.
+
+    Examples
+    --------
+    >>> duration_text(65.4), duration_text(3720)
+    ('1:05 min', '1:02 h')
+    """
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+class ReadingBar(QFrame):
+    """Which reading it is, its flags and remark, and the button that locks it.
+
+    Signals
+    -------
+    accepted : lock this reading and go to the next.
+    saved : keep it as a draft.
+    noted : flags or remark were changed by the reader.
+    """
+
+    accepted = Signal()
+    saved = Signal()
+    noted = Signal()
+
+    def __init__(self, flags: Mapping[str, str]) -> None:
+        super().__init__()
+        self.setObjectName("tile")
+        self._title = QLabel()
+        self._title.setObjectName("step")
+        self._state = faint()
+        self._state.setWordWrap(False)
+        self._flags: dict[str, QCheckBox] = {}
+        self._remark = QLineEdit()
+        self._remark.setPlaceholderText("Remark")
+        self._remark.setAccessibleName("Remark on this reading")
+        self._remark.setMaxLength(2000)
+        self._remark.setMinimumWidth(8 * self.fontMetrics().horizontalAdvance("m"))
+        self._remark.editingFinished.connect(self._remarked)
+        self._known_remark = ""
+        self._save = QPushButton("Save draft")
+        self._save.setToolTip("Write the mask as it is into the study; the reading stays open")
+        self._save.clicked.connect(self.saved)
+        self._accept = QPushButton("Accept and next")
+        self._accept.setToolTip("Lock this reading for good and open the next one (Ctrl+Alt+A)")
+        self._accept.clicked.connect(self.accepted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 4, 6, 4)
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(self._title)
+        words.addWidget(self._state)
+        row.addLayout(words)
+        row.addSpacing(8)
+        for key, text in flags.items():
+            box = QCheckBox(text)
+            box.clicked.connect(lambda _=False: self.noted.emit())
+            row.addWidget(box)
+            self._flags[key] = box
+        row.addWidget(self._remark, 1)
+        row.addWidget(self._save)
+        row.addWidget(self._accept)
+        self.hide()
+
+    def show_reading(
+        self, title: str, state: str, flags: tuple[str, ...], remark: str, *, locked: bool
+    ) -> None:
+        """Show a reading; one that is locked cannot be changed."""
+        self._title.setText(title)
+        self._state.setText(state)
+        for key, box in self._flags.items():
+            box.setChecked(key in flags)
+        self._remark.setText(remark)
+        self._known_remark = remark
+        self.set_busy(False, locked=locked)
+        self.show()
+
+    def set_state(self, text: str) -> None:
+        """How far it is and how long it took."""
+        self._state.setText(text)
+
+    def set_busy(self, busy: bool, *, locked: bool = False) -> None:
+        """While it is being locked nothing can be pressed; after that the button only goes on."""
+        self._save.setEnabled(not busy and not locked)
+        self._remark.setReadOnly(busy or locked)
+        for box in self._flags.values():
+            box.setEnabled(not busy and not locked)
+        self._accept.setEnabled(not busy)
+        self._accept.setText("Next reading" if locked else "Accept and next")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Keys of the flags that are set."""
+        return tuple(key for key, box in self._flags.items() if box.isChecked())
+
+    @property
+    def remark(self) -> str:
+        return self._remark.text().strip()
+
+    def focus_widget(self) -> QWidget:
+        """Where a remark is typed."""
+        return self._remark
+
+    def _remarked(self) -> None:
+        if self.remark != self._known_remark and not self._remark.isReadOnly():
+            self._known_remark = self.remark
+            self.noted.emit()

@@ -1,0 +1,1 @@
+"""Pictures of results as lists of shapes, drawn alike in the window, as SVG and in a PDF."""

@@ -1,0 +1,1 @@
+"""Masks as files of many forms, each read back before it counts."""

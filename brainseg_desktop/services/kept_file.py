@@ -1,0 +1,61 @@
+"""Small typed files of the program's own: written whole or not at all, a broken one set aside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.io.atomic import set_aside, write_bytes, write_error
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | None]:
+    """Read a file; what `kind` is by default on the first start, and after a broken file.
+
+    Parameters
+    ----------
+    path : Path
+    kind : type
+        A struct whose fields all have defaults, one of them ``version``.
+    version : int
+        The newest that this program knows.
+
+    Returns
+    -------
+    value : of `kind`
+    problem : UserError or None
+        ``settings_broken`` with ``path`` (where the unreadable file was set aside) and ``reason``.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return kind(), None
+    except OSError as error:
+        return kind(), UserError("settings_broken", path=path, reason=error.strerror or "not readable")
+    try:
+        value = msgspec.json.decode(raw, type=kind)
+        written = getattr(value, "version", version)
+        if written > version:
+            raise msgspec.ValidationError(f"written by a newer version ({written})")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return kind(), UserError("settings_broken", path=set_aside(path), reason=str(error))
+    return value, None
+
+
+def save_kept(path: Path, value: msgspec.Struct) -> None:
+    """Write a file; the old one stays as it was if this fails.
+
+    Raises
+    ------
+    UserError
+        ``disk_full``, ``no_permission`` or ``write_failed`` (param ``path``).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, path) from error
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

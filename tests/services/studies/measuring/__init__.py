@@ -1,0 +1,1 @@
+"""Tests of measuring studies, on small studies made of boxes."""

@@ -56,7 +56,7 @@ class Calibration(Strict, frozen=True):
     Parameters
     ----------
     temperature : float
-        The logits were divided by it; chosen on the validation side.
+        The logits were divided by it; chosen without the test side.
     ece_before, ece_after : float
         Expected calibration error on that side: mean distance of confidence and accuracy over 15 bins of the
         probability, weighted by their voxels, over voxels whose probability is above 0.01.
@@ -68,7 +68,7 @@ class Calibration(Strict, frozen=True):
 
 
 class Postprocess(Strict, frozen=True):
-    """From probabilities to a mask; chosen on the validation side.
+    """From probabilities to a mask; chosen without the test side.
 
     Parameters
     ----------

@@ -1,5 +1,8 @@
 """Augmentation of a batch of network slices, on tensors, seeded by the generator that is passed in.
 
+The generator is the processor's, also for slices that lie on a GPU: the few numbers of each slice are drawn
+there and sent over, and nothing waits for the GPU. Only noise is drawn where the slices are.
+
 All neighbours of a slice (2.5-D) or all slices of a block (3-D) are moved and shaded alike: a sample's
 channels are K times the C sequences, slice by slice. What has strength 0 costs nothing.
 """
@@ -24,6 +27,7 @@ OFTEN = 0.4
 BIAS_KNOTS = 4
 # Distance of the knots of the elastic displacement.
 ELASTIC_KNOT = 24
+CPU = torch.device("cpu")
 # Pixels by which a pasted tumour takes its surroundings along, at most.
 MIX_MARGIN = 6
 
@@ -36,7 +40,7 @@ class Samples:
     ----------
     images : (N, K * C, H, W) float32
     targets : (N, T, H, W) float32
-        0 or 1.
+        0 or 1; on the device of the images. All else is on the processor.
     present : (N, C) bool
         A missing sequence is all zero, and stays so.
     taught : (N, R) float32
@@ -80,7 +84,7 @@ def augment(
     if preparation.normalise != "zscore":
         images.clamp_(*RANGES[preparation.normalise])
     kept = drop_sequences(samples.present, preparation.channels, config, generator)
-    return images.mul_(_each(kept.to(images.dtype), images)), targets
+    return images.mul_(_each(sent(kept.to(images.dtype), images.device), images)), targets
 
 
 def mix(samples: Samples, chance: float, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -95,22 +99,27 @@ def mix(samples: Samples, chance: float, generator: Generator) -> tuple[Tensor, 
     wanted = torch.rand(n, generator=generator) < chance
     donors = (torch.arange(n) + torch.randint(1, n, (n,), generator=generator)) % n
     margins = torch.randint(0, MIX_MARGIN + 1, (n,), generator=generator)
+    for held in (samples.kinds[:, None], samples.present, samples.taught):
+        wanted &= (held == held[donors]).all(dim=1)
+    takers = torch.nonzero(wanted).flatten()
+    if len(takers) == 0:
+        return images, targets
+    place, donor = sent(takers, images.device), sent(donors[takers], images.device)
+    carved = grown(targets[donor].amax(dim=1, keepdim=True) > 0, margins[takers])
     mixed, mixed_targets = images.clone(), targets.clone()
-    for i in torch.nonzero(wanted).flatten().tolist():
-        j = int(donors[i])
-        alike = (
-            samples.kinds[i] == samples.kinds[j]
-            and torch.equal(samples.present[i], samples.present[j])
-            and torch.equal(samples.taught[i], samples.taught[j])
-        )
-        if not alike or not bool(targets[j].any()):
-            continue
-        tumour = targets[j].amax(dim=0)[None, None]
-        margin = int(margins[i])
-        carved = functional.max_pool2d(tumour, 2 * margin + 1, stride=1, padding=margin)[0] > 0
-        mixed[i] = torch.where(carved, images[j], images[i])
-        mixed_targets[i] = torch.where(carved, targets[j], targets[i])
+    mixed[place] = torch.where(carved, images[donor], images[place])
+    mixed_targets[place] = torch.where(carved, targets[donor], targets[place])
     return mixed, mixed_targets
+
+
+def grown(masks: Tensor, margins: Tensor) -> Tensor:
+    """Masks (N, 1, H, W) bool, each grown by its own margin of pixels in all eight directions."""
+    wider, found = masks.to(torch.float32), masks
+    for margin in range(1, int(margins.max()) + 1):
+        wider = functional.max_pool2d(wider, 3, stride=1, padding=1)
+        reached = sent(margins >= margin, masks.device)[:, None, None, None]
+        found = torch.where(reached, wider > 0, found)
+    return found
 
 
 def move(
@@ -132,15 +141,16 @@ def move(
     patch = patch or (height, width)
     room = (sizes - torch.tensor(patch)).clamp(min=0) / 2
     centre = _uniform((n, 2), 1.0, generator) * room + _uniform((n, 2), config.shift, generator)
+    device = images.device
     # Places are (row, column) offsets in pixels from the centre of the canvas.
-    rows = torch.arange(patch[0]) - (patch[0] - 1) / 2
-    columns = torch.arange(patch[1]) - (patch[1] - 1) / 2
+    rows = torch.arange(patch[0], device=device) - (patch[0] - 1) / 2
+    columns = torch.arange(patch[1], device=device) - (patch[1] - 1) / 2
     places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)
-    turned = places.reshape(1, -1, 2) @ _matrices(n, config, generator).transpose(1, 2)
-    turned = turned.reshape(n, *patch, 2) + centre[:, None, None]
+    turned = places.reshape(1, -1, 2) @ sent(_matrices(n, config, generator), device).transpose(1, 2)
+    turned = turned.reshape(n, *patch, 2) + sent(centre, device)[:, None, None]
     if config.elastic:
-        turned = turned + config.elastic * displacement(n, patch, generator)
-    grid = (turned * torch.tensor([2 / height, 2 / width])).flip(-1)
+        turned = turned + config.elastic * displacement(n, patch, generator, device)
+    grid = (turned * sent(torch.tensor([2 / height, 2 / width]), device)).flip(-1)
     both = torch.cat([images, targets], dim=1)
     both = functional.grid_sample(both, grid, padding_mode="border", align_corners=False)
     return both[:, :channels], (both[:, channels:] >= 0.5).to(targets.dtype)
@@ -160,17 +170,17 @@ def _matrices(n: int, config: AugmentConfig, generator: Generator) -> Tensor:
     return rotation * torch.where(flipped, -scale, scale)[:, None, :]
 
 
-def displacement(n: int, patch: tuple[int, int], generator: Generator) -> Tensor:
+def displacement(n: int, patch: tuple[int, int], generator: Generator, device: torch.device = CPU) -> Tensor:
     """Smooth random fields (n, *patch, 2) with mean square length 1."""
     knots = tuple(side // ELASTIC_KNOT + 3 for side in patch)
-    fields = smooth(torch.randn((n, 2, *knots), generator=generator), patch)
+    fields = smooth(sent(torch.randn((n, 2, *knots), generator=generator), device), patch)
     length = fields.square().sum(dim=1, keepdim=True).mean(dim=(2, 3), keepdim=True).sqrt()
     return (fields / length).permute(0, 2, 3, 1)
 
 
 def smooth(knots: Tensor, size: tuple[int, int]) -> Tensor:
     """Bicubic interpolation of (..., h, w) to a size, as two small matrix products: several times as fast."""
-    rows, columns = (_cubic(k, side) for k, side in zip(knots.shape[-2:], size, strict=True))
+    rows, columns = (sent(_cubic(k, n), knots.device) for k, n in zip(knots.shape[-2:], size, strict=True))
     return rows @ knots @ columns.T
 
 
@@ -195,30 +205,33 @@ def shade(
     if config.gamma:
         unit = (images - low).div_(span).clamp_(0, 1)
         gamma = torch.exp(_uniform((n, sequences), config.gamma, generator))
-        images += unit.pow(_each(gamma, images)).sub_(unit).mul_(span)
+        images += unit.pow(_each(sent(gamma, images.device), images)).sub_(unit).mul_(span)
     if config.contrast:
-        images *= _each(torch.exp(_uniform((n, sequences), config.contrast, generator)), images)
+        contrast = torch.exp(_uniform((n, sequences), config.contrast, generator))
+        images *= _each(sent(contrast, images.device), images)
     if config.brightness:
-        images += _each(_uniform((n, sequences), config.brightness * span / 10, generator), images)
+        brightness = _uniform((n, sequences), config.brightness * span / 10, generator)
+        images += _each(sent(brightness, images.device), images)
     if config.bias:
-        chosen = torch.rand(n, generator=generator) < OFTEN
-        knots = torch.randn((int(chosen.sum()), sequences, BIAS_KNOTS, BIAS_KNOTS), generator=generator)
-        field = smooth(knots * (0.3 * config.bias), (height, width))
-        images[chosen] += _over_slices(field, images) * (images[chosen] - low)
+        chosen = _some(n, OFTEN, generator)
+        knots = torch.randn((len(chosen), sequences, BIAS_KNOTS, BIAS_KNOTS), generator=generator)
+        field = smooth(sent(knots * (0.3 * config.bias), images.device), (height, width))
+        place = sent(chosen, images.device)
+        images[place] += _over_slices(field, images) * (images[place] - low)
     if config.noise:
-        chosen = torch.rand(n, generator=generator) < OFTEN
-        noise = torch.randn((int(chosen.sum()), *images.shape[1:]), generator=generator)
+        chosen = _some(n, OFTEN, generator)
+        noise = _normal((len(chosen), *images.shape[1:]), images.device, generator)
         strength = torch.rand((len(noise), sequences), generator=generator) * (config.noise * span / 10)
-        images[chosen] += noise.mul_(_each(strength, images))
+        images[sent(chosen, images.device)] += noise.mul_(_each(sent(strength, images.device), images))
     if config.blur:
-        chosen = torch.rand(n, generator=generator) < config.blur
-        images[chosen] = blur(images[chosen], generator)
+        place = sent(_some(n, config.blur, generator), images.device)
+        images[place] = blur(images[place], generator)
     return images
 
 
 def blur(images: Tensor, generator: Generator) -> Tensor:
     """A 3x3 mean mixed in, for thick slices and low resolution."""
-    amount = torch.rand((len(images), 1, 1, 1), generator=generator)
+    amount = sent(torch.rand((len(images), 1, 1, 1), generator=generator), images.device)
     around = functional.pad(images, (1, 1, 1, 1), mode="replicate")
     return torch.lerp(images, functional.avg_pool2d(around, 3, stride=1), amount)
 
@@ -244,3 +257,21 @@ def _over_slices(values: Tensor, images: Tensor) -> Tensor:
 
 def _uniform(shape: tuple[int, ...], bound: float, generator: Generator) -> Tensor:
     return (torch.rand(shape, generator=generator) * 2 - 1) * bound
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Values on a device, on their way there: a GPU is not waited for, which would empty its queue."""
+    return values.to(device, non_blocking=True)
+
+
+def _some(n: int, share: float, generator: Generator) -> Tensor:
+    """The numbers of the samples that are chosen."""
+    return torch.nonzero(torch.rand(n, generator=generator) < share).flatten()
+
+
+def _normal(shape: tuple[int, ...], device: torch.device, generator: Generator) -> Tensor:
+    """Standard normal numbers, drawn on the device: there are too many to send."""
+    if device.type == "cpu":
+        return torch.randn(shape, generator=generator)
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    return torch.randn(shape, generator=Generator(device).manual_seed(seed), device=device)

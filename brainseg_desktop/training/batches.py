@@ -1,7 +1,8 @@
 """Which slices make a batch, and the batch itself.
 
 A batch depends on the recipe's seed and its own number alone, so a resumed run meets the batches it would
-have met. Arrays are mapped from the cache: only what a batch needs is read.
+have met. Arrays are mapped from the cache: only what a batch needs is read. On a GPU with room for all slices
+they lie there, and batches are made there.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from torch import Generator, Tensor
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.training.architectures import SLICE_MULTIPLE
-from brainseg_desktop.training.augment import RANGES, Samples, augment
+from brainseg_desktop.training.augment import CPU, RANGES, Samples, augment
 from brainseg_desktop.training.config import Recipe
 from brainseg_desktop.training.exams import PreparedExam
+from brainseg_desktop.training.resident import ResidentExams, fits
 from brainseg_desktop.training.targets import taught_rows
 
 # A slice with less than this share of tissue (top and bottom of a stripped volume) teaches nothing.
@@ -178,6 +180,10 @@ class BatchSource:
         Heads that we stripped, for `SamplingConfig.stripped`.
     rank, ranks : int
         Which of several processes this is: each makes its share of every batch.
+    device : torch.device
+        What learns from the batches.
+    resident : bool, optional
+        Keep all slices on the device; by default where it is a GPU with room for them.
 
     Raises
     ------
@@ -193,6 +199,8 @@ class BatchSource:
         recipe: Recipe,
         rank: int = 0,
         ranks: int = 1,
+        device: torch.device = CPU,
+        resident: bool | None = None,
     ) -> None:
         schedule, sampling = recipe.schedule, recipe.sampling
         if not exams:
@@ -215,6 +223,10 @@ class BatchSource:
             self._sampler = EachSlice(lengths, size, self._depth, recipe.seed)
         else:
             self._sampler = PatientsAlike(self._exams, len(exams), size, self._depth, recipe)
+        canvas = self._canvas(self._exams)
+        self._resident: ResidentExams | None = None
+        if fits(self._exams, canvas, device) if resident is None else resident:
+            self._resident = ResidentExams(self._exams, self._rows, canvas, device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -249,25 +261,37 @@ class BatchSource:
 
     def _samples(self, places: list[Place]) -> Samples:
         exams = [self._exams[exam] for exam, _ in places]
-        sizes = np.array([exam.slices.shape[2:] for exam in exams])
-        # A patch is cut out of whatever the canvas is; a whole slice must fit the network.
-        largest = sizes.max(axis=0)
-        canvas = largest if self._recipe.sampling.patch else -(-largest // SLICE_MULTIPLE) * SLICE_MULTIPLE
-        images, targets = [], []
-        for exam, (_, z) in zip(exams, places, strict=True):
-            images.append(_placed(exam.slices[self._near(exam, z)], canvas))
-            labelled = exam.targets[self._block(exam, z)][:, self._rows]
-            targets.append(_placed(labelled, canvas))
+        near = [self._near(exam, z) for exam, (_, z) in zip(exams, places, strict=True)]
+        outlined = [self._block(exam, z) for exam, (_, z) in zip(exams, places, strict=True)]
+        if self._resident is not None:
+            numbers = [exam for exam, _ in places]
+            images = self._resident.images_at(numbers, np.stack(near))
+            targets = self._resident.targets_at(numbers, np.stack(outlined))
+        else:
+            canvas = self._canvas(exams)
+            seen = [_placed(exam.slices[z], canvas) for exam, z in zip(exams, near, strict=True)]
+            known = [
+                _placed(exam.targets[z][:, self._rows], canvas)
+                for exam, z in zip(exams, outlined, strict=True)
+            ]
+            images, targets = torch.from_numpy(np.stack(seen)), torch.from_numpy(np.stack(known))
         return Samples(
-            images=torch.from_numpy(np.stack(images)),
-            targets=torch.from_numpy(np.stack(targets)),
+            images=images,
+            targets=targets,
             present=torch.tensor([exam.present for exam in exams]),
             taught=torch.tensor(
                 [[exam.taught[r] for r in self._rows] for exam in exams], dtype=torch.float32
             ),
             kinds=torch.tensor([self._kinds[exam] for exam, _ in places]),
-            sizes=torch.from_numpy(sizes),
+            sizes=torch.tensor([exam.slices.shape[2:] for exam in exams]),
         )
+
+    def _canvas(self, exams: Sequence[PreparedExam]) -> tuple[int, int]:
+        """What holds the slices of exams. A patch is cut out of it; a whole slice must fit the network."""
+        multiple = 1 if self._recipe.sampling.patch else SLICE_MULTIPLE
+        sizes = np.array([exam.slices.shape[2:] for exam in exams])
+        rows, columns = -(-sizes.max(axis=0) // multiple) * multiple
+        return int(rows), int(columns)
 
     def _near(self, exam: PreparedExam, z: int) -> NDArray[np.int64]:
         """The slices that the network sees: the block, or the slice and its neighbours."""
@@ -288,11 +312,11 @@ def as_blocks(flat: Tensor, depth: int) -> Tensor:
     return flat.reshape(n, depth, -1, height, width).transpose(1, 2)
 
 
-def _placed(slices: NDArray[Any], canvas: NDArray[np.int64]) -> NDArray[np.float32]:
+def _placed(slices: NDArray[Any], canvas: tuple[int, int]) -> NDArray[np.float32]:
     """Slices (K, C, H, W) in the middle of a canvas, as (K * C, *canvas); their edge is repeated around."""
     height, width = slices.shape[2:]
     flat = slices.reshape(-1, height, width).astype(np.float32)
-    if (height, width) == tuple(canvas):
+    if (height, width) == canvas:
         return flat
     before = [(canvas[0] - height) // 2, (canvas[1] - width) // 2]
     after = [canvas[0] - height - before[0], canvas[1] - width - before[1]]

@@ -1,4 +1,4 @@
-"""How sure the network may say it is: one temperature for each region, fitted on the validation side.
+"""How sure the network may say it is: one temperature for each region, fitted on patients not met.
 
 Temperature scaling divides the logits by a number and leaves the order of the voxels as it was (Guo et al.,
 "On calibration of modern neural networks", ICML 2017). Where the network is used with a mirror image, the

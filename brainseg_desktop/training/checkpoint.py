@@ -159,7 +159,17 @@ def load_trained(network: nn.Module, folder: Path) -> Progress:
     UserError
         ``checkpoint_missing`` or ``checkpoint_unfit`` (params ``path``, ``reason``).
     """
-    path = folder / CHECKPOINT
+    return load_weights(network, folder / CHECKPOINT)
+
+
+def load_weights(network: nn.Module, path: Path) -> Progress:
+    """`load_trained`, of a checkpoint wherever it lies.
+
+    Raises
+    ------
+    UserError
+        ``checkpoint_missing`` or ``checkpoint_unfit`` (params ``path``, ``reason``).
+    """
     tensors, progress = _read(path)
     try:
         network.load_state_dict(trained_weights(tensors))

@@ -57,12 +57,18 @@ class SplitConfig(Strict, frozen=True):
     Named patients go where they are named. If none is named on any side, patients are drawn: `fractions` for
     train, validation and test, or fold number `fold` of `folds` as validation. ``by = "slice"`` lets slices
     of one patient fall on two sides, which leaks; it is there to reproduce published figures that did so.
+
+    With `parts` the patients of the training side are divided once more, alike for every seed: part number
+    `part` becomes the validation side, and the validation and test sides as they were are left out. That is
+    cross-validation within the training side.
     """
 
     by: Literal["patient", "slice"] = "patient"
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     folds: int = 0
     fold: int = 0
+    parts: int = 0
+    part: int = 0
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
@@ -122,6 +128,24 @@ class LossConfig(Strict, frozen=True):
     alpha: float = 0.3
     beta: float = 0.7
     gamma: float = 0.75
+
+
+class TeachersConfig(Strict, frozen=True):
+    """Networks that have learnt before, whose mean answer is mixed into the targets (distillation).
+
+    They see the same augmented slices as the network that learns (Beyer et al., "Knowledge distillation: a
+    good teacher is patient and consistent", CVPR 2022).
+
+    Parameters
+    ----------
+    weights : tuple of str
+        Checkpoints of ours, of networks with the architecture of the recipe.
+    share : float
+        Of their answer in the target; the rest is the reference.
+    """
+
+    weights: tuple[str, ...] = ()
+    share: float = 0.5
 
 
 class OptimizerConfig(Strict, frozen=True):
@@ -240,6 +264,10 @@ class EvaluationConfig(Strict, frozen=True):
         Average with the left-right mirror image (test-time flip).
     tune : bool
         Choose thresholds, specks, holes and temperature on the validation side.
+    parts : tuple of str
+        Checkpoints of the runs of a cross-validation (`SplitConfig.parts`), in the order of the parts. What
+        is chosen is then chosen on the training side too, each patient as the network sees it that has not
+        met it: eight patients are few to choose by.
     postprocess : Postprocess
         What is taken where nothing is tuned.
     bootstrap : int
@@ -248,6 +276,7 @@ class EvaluationConfig(Strict, frozen=True):
 
     mirrored: bool = False
     tune: bool = True
+    parts: tuple[str, ...] = ()
     postprocess: Postprocess = Postprocess()
     bootstrap: int = 1000
 
@@ -293,6 +322,7 @@ class Recipe(Strict, frozen=True, kw_only=True):
     selection: SelectionConfig = SelectionConfig()
     network: NetworkConfig = NetworkConfig()
     loss: LossConfig = LossConfig()
+    teachers: TeachersConfig = TeachersConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig
     sampling: SamplingConfig = SamplingConfig()
@@ -380,7 +410,15 @@ def contradiction(recipe: Recipe) -> str | None:
         return f"fold {split.fold} of {split.folds}"
     if not split.folds and (abs(sum(split.fractions) - 1) > 1e-6 or min(split.fractions) < 0):
         return "split.fractions must add up to 1"
+    if split.parts and not 0 <= split.part < split.parts:
+        return f"part {split.part} of {split.parts}"
+    if split.parts and split.by == "slice":
+        return "split.parts are parts of the patients"
     classes = recipe.selection.targets == "classes"
+    if classes and recipe.teachers.weights:
+        return "teachers know regions, not classes"
+    if not 0 <= recipe.teachers.share <= 1:
+        return "teachers.share must be from 0 to 1"
     if classes != (recipe.loss.name == "ce_dice"):
         return 'targets = "classes" goes with the loss ce_dice, and only with it'
     if recipe.schedule.policy == "plateau" and not recipe.schedule.epochs:

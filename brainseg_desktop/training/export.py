@@ -20,12 +20,12 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.inference.weights import FLOAT16, INPUT, INT8, OUTPUT, SCALE
 from brainseg_desktop.training.calibration import region_probabilities, temperature_tensor
 from brainseg_desktop.training.config import Recipe
+from brainseg_desktop.training.folding import fold_norms
 
 Store = Literal["float32", "float16", "int8"]
 FloatArray = NDArray[np.float32]
@@ -136,40 +136,6 @@ def export_network(
             "weights_differ", difference=round(parity.difference, 4), flipped=round(100 * parity.flipped, 3)
         )
     return Exported(content, parity, store)
-
-
-def fold_norms(network: nn.Module, example: Tensor) -> None:
-    """Fold each batch norm, in place, into the convolution whose output it gets.
-
-    Which norm belongs to which convolution is seen by running the example, so that it does not matter how an
-    architecture names or nests them.
-    """
-    made: dict[int, nn.Module] = {}
-    alive: list[Tensor] = []  # else the address of an output could be used again
-    pairs: list[tuple[nn.Module, nn.BatchNorm2d]] = []
-
-    def leave(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        made[id(output)] = module
-        alive.append(output)
-
-    def meet(module: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
-        if id(inputs[0]) in made:
-            pairs.append((made[id(inputs[0])], module))
-
-    hooks = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            hooks.append(module.register_forward_hook(leave))
-        elif isinstance(module, nn.BatchNorm2d):
-            hooks.append(module.register_forward_pre_hook(meet))
-    with torch.no_grad():
-        network(example)
-    for hook in hooks:
-        hook.remove()
-    for convolution, norm in pairs:
-        transposed = isinstance(convolution, nn.ConvTranspose2d)
-        _replace(network, convolution, fuse_conv_bn_eval(convolution, norm, transpose=transposed))  # type: ignore[type-var]
-        _replace(network, norm, nn.Identity())
 
 
 def fold_temperatures(wrapped: RegionNetwork) -> None:
@@ -316,9 +282,3 @@ def _strip(model: onnx.ModelProto) -> None:
 def _rename(names: MutableSequence[str]) -> None:
     for index, name in enumerate(names):
         names[index] = name.removeprefix(_PREFIX)
-
-
-def _replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    for name, module in network.named_modules():
-        if module is old:
-            network.set_submodule(name, new)

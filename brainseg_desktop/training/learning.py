@@ -19,6 +19,7 @@ from brainseg_desktop.training.exams import PreparedExam
 from brainseg_desktop.training.losses import Loss
 from brainseg_desktop.training.ranks import Ranks
 from brainseg_desktop.training.schedules import rate_factor
+from brainseg_desktop.training.teachers import Teachers
 
 Tell = Callable[[str], None]
 
@@ -34,6 +35,7 @@ class Course:
         The network, or the network that shares its gradients with other processes.
     steps : int
         Optimizer steps.
+    teachers : Teachers, optional
     """
 
     recipe: Recipe
@@ -44,6 +46,7 @@ class Course:
     forward: nn.Module
     steps: int
     tell: Tell
+    teachers: Teachers | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -99,7 +102,10 @@ def learn(state: State, batches: Sequence[Batch], course: Course) -> tuple[float
         with nullcontext() if shared else course.forward.no_sync():  # type: ignore[operator]
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=schedule.bf16):
                 logits = course.forward(batch.images)
-            loss = course.loss(logits.float(), batch.targets, batch.taught)
+            targets = batch.targets
+            if course.teachers is not None:
+                targets = course.teachers.softened(batch.images, targets)
+            loss = course.loss(logits.float(), targets, batch.taught)
             loss = loss * (len(batch.taught) / slices)
             loss.backward()  # type: ignore[no-untyped-call]
         mean += float(loss.detach())
@@ -118,8 +124,10 @@ def update_average(state: State, schedule: ScheduleConfig) -> None:
         return
     step = state.progress.step
     decay = min(schedule.ema, (1 + step) / (10 + step))
-    for name, value in state.network.state_dict().items():
-        if value.is_floating_point():
-            state.average[name].lerp_(value, 1 - decay)
-        else:
-            state.average[name].copy_(value)
+    own = state.network.state_dict()
+    moving = [name for name, value in own.items() if value.is_floating_point()]
+    averages, values = [state.average[name] for name in moving], [own[name] for name in moving]
+    # One call for all: a GPU would wait for the some hundred calls.
+    torch._foreach_lerp_(averages, values, 1 - decay)
+    for name in own.keys() - set(moving):
+        state.average[name].copy_(own[name])

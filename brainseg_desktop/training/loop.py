@@ -1,7 +1,8 @@
 """The training run: learn, check, keep. Interrupted, it goes on from the last checkpoint.
 
 The weights of a resumed run are those of an unbroken one, bit for bit: a checkpoint holds all that changes,
-and a batch follows from the seed and the number of its step.
+and a batch follows from the seed and the number of its step. On a GPU the order of its sums is not fixed, and
+two runs end with weights that differ by chance.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from brainseg_desktop.training.losses import build_loss
 from brainseg_desktop.training.ranks import joined
 from brainseg_desktop.training.start import load_start
 from brainseg_desktop.training.targets import output_count
+from brainseg_desktop.training.teachers import load_teachers
 from brainseg_desktop.training.validation import METRICS, validate
 
 __all__ = ["EpochRecord", "TrainResult", "train"]
@@ -86,9 +88,9 @@ def train(recipe: Recipe, dataset: Dataset, *, resume: bool = False, tell: Tell)
         ``network_unfit``, ``cuda_missing``; those of `BatchSource`, `load_checkpoint` and `load_start`.
     """
     torch.set_num_threads(recipe.schedule.threads)
-    with joined(recipe.schedule.device) as ranks, flushed_denormals():
+    with joined(recipe.schedule.device) as ranks, flushed_denormals(), chosen_kernels(recipe):
         tell = tell if ranks.first else _silent
-        source = BatchSource(dataset.train, dataset.stripped, recipe, ranks.rank, ranks.size)
+        source = BatchSource(dataset.train, dataset.stripped, recipe, ranks.rank, ranks.size, ranks.device)
         state = start_state(recipe, ranks.device, tell, fresh=not resume)
         if resume:
             load_checkpoint(state, Path(recipe.work))
@@ -102,6 +104,7 @@ def train(recipe: Recipe, dataset: Dataset, *, resume: bool = False, tell: Tell)
             forward=sharing(state.network, ranks),
             steps=recipe.schedule.steps or recipe.schedule.epochs * source.steps_per_epoch,
             tell=tell,
+            teachers=load_teachers(recipe, ranks.device, tell),
         )
         tell(
             f"{recipe.network.name}: {count_parameters(state.network):,} parameters, "
@@ -124,6 +127,13 @@ def flushed_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
+
+
+@contextmanager
+def chosen_kernels(recipe: Recipe) -> Iterator[None]:
+    """Let a GPU try which of its convolutions is fastest, where all batches have one size."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=recipe.sampling.patch is not None):
+        yield
 
 
 def start_state(recipe: Recipe, device: torch.device, tell: Tell, fresh: bool = True) -> State:
@@ -250,7 +260,9 @@ def _validated(state: State, course: Course) -> tuple[float | None, dict[str, fl
         if state.average is not None:
             network = copy.deepcopy(network)
             network.load_state_dict(state.average)
-        loss, found = validate(network, course.validation, course.recipe, course.loss)
+        # Exams have many sizes: to try convolutions for each would take longer than it saves.
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False):
+            loss, found = validate(network, course.validation, course.recipe, course.loss)
         numbers = [loss, *(found.get(name, math.nan) for name in METRICS)]
     loss, *values = course.ranks.shared(numbers)
     named = zip(METRICS, values, strict=True)

@@ -168,7 +168,7 @@ def _network_section(network: NetworkCard) -> str:
 
 Dice on the exam's own grid, after the clean-up. The interval is a 95 % bootstrap of the mean over patients.
 Slice Dice is 1 where reference and mask are both empty, 0 where one is; false slices are those without the
-region in which the mask holds some. Thresholds, clean-up and temperature were chosen on the validation side.
+region in which the mask holds some. Thresholds, clean-up and temperature were chosen without the test side.
 {note}
 {_figure_rows(network)}
 

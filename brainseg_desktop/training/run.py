@@ -25,6 +25,7 @@ from brainseg_desktop.training.architectures import build_network, count_paramet
 from brainseg_desktop.training.calibration import Reliability, calibrate
 from brainseg_desktop.training.checkpoint import CHECKPOINT, load_trained
 from brainseg_desktop.training.config import Recipe, read_recipe
+from brainseg_desktop.training.crossing import crossed_views
 from brainseg_desktop.training.data.loading import Dataset, load_data
 from brainseg_desktop.training.evaluate import (
     Predict,
@@ -155,9 +156,18 @@ def finish(recipe: Recipe, dataset: Dataset, outcome: TrainResult, source: str, 
     views = network_views(outcome.network, recipe)
     temperatures: dict[str, float] = {}
     reliabilities: list[Reliability] = []
-    if recipe.evaluation.tune and dataset.validation:
-        tell("calibrating on the validation side")
-        temperatures, reliabilities = calibrate(views, dataset.validation, recipe)
+    chosen_on, crossed = dataset.validation, None
+    if recipe.evaluation.tune and recipe.evaluation.parts:
+        chosen_on = [*dataset.validation, *dataset.train]
+        crossed = crossed_views(recipe, dataset.train, tell)
+    met = {exam.name for exam in dataset.train}
+
+    def unmet(exam: PreparedExam) -> Sequence[FloatArray]:
+        return crossed(exam) if crossed is not None and exam.name in met else views(exam)
+
+    if recipe.evaluation.tune and chosen_on:
+        tell(f"calibrating on {len(chosen_on)} exams")
+        temperatures, reliabilities = calibrate(unmet, chosen_on, recipe)
     network = copy.deepcopy(outcome.network).cpu()
     exported, not_exported = _export(network, recipe, dataset, temperatures, tell)
     card = _card(recipe, dataset, outcome, reliabilities, exported)
@@ -169,9 +179,10 @@ def finish(recipe: Recipe, dataset: Dataset, outcome: TrainResult, source: str, 
         segmenter = OnnxSegmenter(read_model(work / MODEL_FOLDER), recipe.schedule.threads)
         predict = file_predictor(segmenter, published.networks[0])
     postprocess = recipe.evaluation.postprocess
-    if recipe.evaluation.tune and dataset.validation:
-        tell("choosing thresholds and clean-up on the validation side")
-        postprocess = tune(predict, dataset.validation, recipe)
+    if recipe.evaluation.tune and chosen_on:
+        tell(f"choosing thresholds and clean-up on {len(chosen_on)} exams")
+        predict_unmet = network_predictor(unmet, recipe, temperatures)
+        postprocess = tune(lambda e: (predict_unmet if e.name in met else predict)(e), chosen_on, recipe)
     counts = {
         side: evaluate(predict, dataset.side(side), recipe, postprocess, tell)
         for side in MEASURED_SIDES

@@ -1,4 +1,4 @@
-"""Chooses how probabilities become a mask, on the validation side and never on another.
+"""Chooses how probabilities become a mask, on patients that the network has not met, never on the test side.
 
 What is chosen is what gives the best mean patient Dice. A rule more, or a threshold other than 0.5, must earn
 `LEAST_GAIN`, so that chance differences of few patients do not become rules.

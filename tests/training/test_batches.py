@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.training.batches import Batch, BatchSource, EachSlice, prefetched, sort_slices
+from brainseg_desktop.training.resident import fits
 from tests.training.miniature import make_exam, make_recipe
 
 WORK = Path("none")
@@ -120,6 +121,49 @@ def test_slices_of_several_sizes_share_a_canvas():
     assert batch.targets.sum() == exams[0].targets[:, 0].sum() + exams[1].targets[:, 0].sum()
     (batch,) = source(exams, schedule={"batch": 8}, sampling={"patch": [16, 32]}).draw(0)
     assert batch.images.shape == (8, 4, 16, 32)
+
+
+@pytest.mark.parametrize("context", [[0], [-1, 0, 1]])
+@pytest.mark.parametrize("patch", [None, [16, 32]])
+def test_batches_of_resident_slices_are_those_of_the_disk(context, patch):
+    exams = [make_exam(f"e{i}", seed=i, depth=3 + i) for i in range(3)]
+    tables = {**FULL, "preparation": {"context": context}, "sampling": {"patch": patch}}
+    recipe = make_recipe(WORK, **tables)
+    mapped, resident = (BatchSource(exams, [], recipe, resident=kept) for kept in (False, True))
+    for step in range(4):
+        for one, other in zip(mapped.draw(step), resident.draw(step), strict=True):
+            assert torch.equal(one.images, other.images)
+            assert torch.equal(one.targets, other.targets)
+            assert torch.equal(one.taught, other.taught)
+
+
+def test_resident_slices_of_several_sizes_share_a_canvas():
+    exams = [make_exam("a", size=(32, 48)), make_exam("b", size=(40, 32))]
+    tables = {"schedule": {"batch": 8}, "sampling": {"patch": [32, 32]}}
+    sources = [BatchSource(exams, [], make_recipe(WORK, **tables), resident=kept) for kept in (False, True)]
+    (one,), (other,) = (source.draw(0) for source in sources)
+    torch.testing.assert_close(one.images, other.images, rtol=0, atol=1e-4)
+    assert torch.equal(one.targets, other.targets)
+
+
+def test_resident_blocks_of_slices():
+    exams = [make_exam("a", depth=5, seed=1), make_exam("b", depth=7, seed=2)]
+    tables = {"network": {"name": "unet3d", "depth": 4, "widths": [4, 8]}, "schedule": {"batch": 2}}
+    recipe = make_recipe(WORK, **tables)
+    (one,), (other,) = (BatchSource(exams, [], recipe, resident=kept).draw(0) for kept in (False, True))
+    assert one.images.shape == (2, 4, 4, 32, 32)
+    assert torch.equal(one.images, other.images)
+    assert torch.equal(one.targets, other.targets)
+
+
+def test_slices_stay_on_the_disk_where_there_is_no_room(monkeypatch):
+    exams, canvas = [make_exam("a", depth=5)], (32, 32)
+    needed = 5 * 32 * 32 * (2 * 4 + 3)
+    gpu = torch.device("cuda")
+    assert not fits(exams, canvas, torch.device("cpu"))
+    for free, expected in ((4 * needed, True), (4 * needed - 1, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 2 * free))
+        assert fits(exams, canvas, gpu) is expected
 
 
 def test_only_the_regions_of_the_recipe_are_taught():

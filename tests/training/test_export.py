@@ -24,9 +24,9 @@ from brainseg_desktop.training.config import Recipe  # noqa: E402
 from brainseg_desktop.training.export import (  # noqa: E402
     RegionNetwork,
     export_network,
-    fold_norms,
     quantise,
 )
+from brainseg_desktop.training.folding import fold_norms  # noqa: E402
 from brainseg_desktop.training.targets import output_count  # noqa: E402
 from tests.training.miniature import make_recipe  # noqa: E402
 

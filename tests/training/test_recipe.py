@@ -86,6 +86,8 @@ def test_a_run_must_be_named_and_known(path: Path) -> None:
         ('name = "bce_dice"', 'name = "ce_dice"'),
         ("[loss]", '[selection]\ntargets = "classes"\n[loss]'),
         ('train = ["a", "b"]\nvalidation = ["c"]', "folds = 3\nfold = 3"),
+        ('validation = ["c"]', 'validation = ["c"]\nparts = 2\npart = 2'),
+        ('validation = ["c"]', 'validation = ["c"]\nparts = 2\nby = "slice"'),
         ('train = ["a", "b"]\nvalidation = ["c"]', "fractions = [0.5, 0.4, 0.2]"),
         ("[[sources]]", "[[runs]]\n[[sources]]"),
         ("[[sources]]", '[[runs]]\nname = "a"\n[[runs]]\nname = "a"\n[[sources]]'),

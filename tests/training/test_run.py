@@ -18,11 +18,13 @@ import tifffile  # noqa: E402
 
 from brainseg_desktop.cli import Front, run  # noqa: E402
 from brainseg_desktop.core.errors import UserError  # noqa: E402
+from brainseg_desktop.inference.card import Postprocess  # noqa: E402
 from brainseg_desktop.inference.registry import read_model  # noqa: E402
 from brainseg_desktop.training.config import read_recipe  # noqa: E402
 from brainseg_desktop.training.evaluate import evaluate_model  # noqa: E402
 from brainseg_desktop.training.report.results import read_results  # noqa: E402
 from brainseg_desktop.training.run import parity_batches, run_recipe  # noqa: E402
+from brainseg_desktop.training.tuning import tune  # noqa: E402
 from tests.training.miniature import make_exam, make_recipe  # noqa: E402
 
 RECIPE = """
@@ -255,6 +257,42 @@ def test_runs_are_put_side_by_side_and_measured_again(
     code, out, _ = command("train", path, "--run", "one", "--evaluate-only", "--json")
     assert code == 0
     assert json.loads(out)["runs"][0]["stopped_because"] == "finished"
+
+
+def test_what_is_chosen_is_chosen_on_all_that_a_network_has_not_met(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The validation side, and the training side as the networks of a cross-validation see it."""
+    work = (tmp_path / "work").as_posix()
+    parts = "".join(
+        f'[[runs]]\nname = "part{i}"\nmodel = ""\nsplit = {{ parts = 2, part = {i} }}\n' for i in (0, 1)
+    )
+    names = ", ".join(f'"{work}/part{i}/checkpoint.safetensors"' for i in (0, 1))
+    more = f'[[runs]]\nname = "all"\nevaluation = {{ parts = [{names}] }}\n'
+    path = write_recipe(archive, tmp_path, epochs=1, more=parts + more)
+    held = []
+    for name in ("part0", "part1"):
+        results = run_recipe(path, name, tell=lambda text: None)
+        assert results is not None
+        assert set(results.sides) == {"validation"}
+        held += results.patients["validation"]
+    assert sorted(held) == ["TCGA_AA_0001", "TCGA_AA_0002"]
+    given: list[list[str]] = []
+
+    def choose(predict: Any, exams: Any, recipe: Any) -> Postprocess:
+        given.append([exam.name for exam in exams])
+        return tune(predict, exams, recipe)
+
+    monkeypatch.setattr("brainseg_desktop.training.run.tune", choose)
+    told: list[str] = []
+    results = run_recipe(path, "all", tell=told.append)
+    assert results is not None
+    assert [name[-1] for name in given[0]] == ["3", "4", "1", "2"]
+    # Asked twice, for the temperature and for the thresholds, and looked at once.
+    assert [line[11] for line in told if "has not met" in line] == ["1", "2"]
+    # What is measured is what nobody met.
+    assert results.patients["validation"] == ("TCGA_AA_0003", "TCGA_AA_0004")
+    assert {side: len(found.cases) for side, found in results.sides.items()} == {"validation": 2, "test": 1}
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,8 @@ def problem_lines(problems: list[Problem], most: int = TOLD_OF_A_CODE) -> list[s
 
 def _expected(split: SplitConfig) -> list[str]:
     """The held-out sides that a split means to fill."""
+    if split.parts:
+        return ["validation"]
     named = bool(split.train or split.validation or split.test)
     test = bool(split.test) if named else not split.folds and split.fractions[2] > 0
     return ["validation", "test"] if test else ["validation"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -68,6 +69,8 @@ def split_entries(
             left_out += 1
         else:
             sides[side].append(entry)
+    if split.parts:
+        sides = _part(sides, recipe)
     known = {name for entry in ordered for name in (entry.name, entry.patient)}
     for name in sorted(set(named) - known):
         problems.append(Problem("case_missing", name, f"split.{named[name]}"))
@@ -88,6 +91,27 @@ def split_slices(exam: PreparedExam, recipe: Recipe, side: str) -> PreparedExam 
     return dataclasses.replace(
         exam, slices=exam.slices[chosen], targets=exam.targets[chosen], kept=exam.kept[chosen]
     )
+
+
+def _part(sides: dict[str, list[Entry]], recipe: Recipe) -> dict[str, list[Entry]]:
+    """One part of the training side as the validation side; see `SplitConfig.parts`."""
+    part = part_of((entry.patient for entry in sides["train"]), recipe.split.parts)
+    held = [part[patient_key(entry.patient)] == recipe.split.part for entry in sides["train"]]
+    train, validation = (
+        [entry for entry, is_held in zip(sides["train"], held, strict=True) if is_held == wanted]
+        for wanted in (False, True)
+    )
+    return {"train": train, "validation": validation, "test": [], "slices": []}
+
+
+def part_of(patients: Iterable[str], parts: int) -> dict[str, int]:
+    """The part of each patient, by `patient_key`, in a cross-validation of so many parts.
+
+    It does not depend on the seed of a run: those of a cross-validation may each have their own.
+    """
+    keys = sorted({patient_key(patient) for patient in patients})
+    order = np.random.default_rng(parts).permutation(len(keys))
+    return {keys[i]: place % parts for place, i in enumerate(order)}
 
 
 def draw(names: list[str], recipe: Recipe, salt: str = "") -> dict[str, str]:

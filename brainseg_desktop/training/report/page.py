@@ -327,7 +327,7 @@ def _clean_up(results: Results) -> str:
         words.append(f"pieces below {post.speck_share:g} of the largest{size} dropped")
     if post.fill_holes:
         words.append("holes filled")
-    return "; ".join(words) + " (chosen on the validation side)"
+    return "; ".join(words) + " (chosen without the test side)"
 
 
 def _curves(results: Results) -> str:

@@ -79,6 +79,27 @@ def test_counts_add_up(total, first, second):
     assert all(abs(n - total * share) < 3 for n, share in zip(counts, fractions, strict=True))
 
 
+def test_parts_of_the_training_side_cover_it_once(recipe):
+    """And nobody of the other two sides is learnt from or measured."""
+    entries = [entry(f"p{k}-{visit}", f"p{k}") for k in range(14) for visit in range(1 + k % 2)]
+    sides = {"train": tuple(f"p{k}" for k in range(10)), "validation": ("p10", "p11"), "test": ("p12", "p13")}
+    held = []
+    for part in range(4):
+        for seed in (1, 2):
+            given = recipe(SOURCE, seed=seed, split=SplitConfig(parts=4, part=part, **sides))
+            found, warnings = split_entries(entries, given)
+            assert warnings == []
+            patients = {side: {e.patient for e in found[side]} for side in SIDES}
+            assert patients["train"] | patients["validation"] == set(sides["train"])
+            assert not patients["train"] & patients["validation"]
+            assert not patients["test"]
+            held.append(frozenset(patients["validation"]))
+    assert held[::2] == held[1::2]  # whatever the seed
+    assert sum(len(part) for part in held[::2]) == 10
+    assert {len(part) for part in held} == {2, 3}
+    assert frozenset.union(*held) == set(sides["train"])
+
+
 def test_folds_cover_everybody_once(recipe):
     patients = [f"p{k:02d}" for k in range(23)]
     validated = []

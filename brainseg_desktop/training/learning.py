@@ -17,6 +17,7 @@ from brainseg_desktop.training.checkpoint import State
 from brainseg_desktop.training.config import Recipe, ScheduleConfig
 from brainseg_desktop.training.exams import PreparedExam
 from brainseg_desktop.training.losses import Loss
+from brainseg_desktop.training.precision import autocast
 from brainseg_desktop.training.ranks import Ranks
 from brainseg_desktop.training.schedules import rate_factor
 from brainseg_desktop.training.teachers import Teachers
@@ -100,7 +101,7 @@ def learn(state: State, batches: Sequence[Batch], course: Course) -> tuple[float
         # Processes share their gradients once a step, with those of its last batch.
         shared = index == len(batches) - 1 or not isinstance(course.forward, DistributedDataParallel)
         with nullcontext() if shared else course.forward.no_sync():  # type: ignore[operator]
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=schedule.bf16):
+            with autocast(batch.images, device, schedule.bf16):
                 logits = course.forward(batch.images)
             targets = batch.targets
             if course.teachers is not None:

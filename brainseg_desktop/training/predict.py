@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from brainseg_desktop.inference.preprocess import with_context
 from brainseg_desktop.training.config import Recipe
 from brainseg_desktop.training.exams import PreparedExam
+from brainseg_desktop.training.precision import autocast
 
 SLICES_AT_ONCE = 16
 
@@ -87,7 +88,7 @@ def _logits(
         images = images.to(device).contiguous(memory_format=layout)
         # Rows run from left to right.
         images = images.flip(-2) if flipped else images
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+        with autocast(images, device, bf16):
             logits: Tensor = network(images).float()
         return (logits.flip(-2) if flipped else logits).cpu()
 

@@ -12,6 +12,7 @@ from brainseg_desktop.training.architectures import SLICE_MULTIPLE, build_networ
 from brainseg_desktop.training.checkpoint import load_weights
 from brainseg_desktop.training.config import Recipe
 from brainseg_desktop.training.folding import fold_norms
+from brainseg_desktop.training.precision import autocast
 from brainseg_desktop.training.targets import output_count
 
 
@@ -35,7 +36,7 @@ class Teachers:
         """Targets (N, R, ...) with the teachers' probabilities mixed in."""
         found = torch.zeros_like(targets)
         for network in self._networks:
-            with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self._bf16):
+            with autocast(images, images.device, self._bf16):
                 logits = network(images)
             found += torch.sigmoid(logits.float())
         return torch.lerp(targets, found / len(self._networks), self._share)

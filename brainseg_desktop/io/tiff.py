@@ -53,7 +53,11 @@ def nominal_grid(shape: tuple[int, int, int]) -> Grid:
     return Grid(shape, np.diag([1.0, 1.0, thickness, 1.0]), spacing_known=False)
 
 
-def read_slices(folder: Path, notes: list[UserError] | None = None) -> dict[Sequence, Volume]:
+def read_slices(
+    folder: Path,
+    notes: list[UserError] | None = None,
+    spacing_mm: tuple[float, float, float] | None = None,
+) -> dict[Sequence, Volume]:
     """Read a patient's folder as three volumes on one grid.
 
     Parameters
@@ -62,6 +66,8 @@ def read_slices(folder: Path, notes: list[UserError] | None = None) -> dict[Sequ
     notes : list, optional
         Remarks for the user are appended: ``channel_is_copy`` (a known defect of the LGG set: the pre- or
         post-contrast channel is the FLAIR image again).
+    spacing_mm : tuple of float, optional
+        As somebody said it: columns, rows, slices.
 
     Raises
     ------
@@ -79,7 +85,8 @@ def read_slices(folder: Path, notes: list[UserError] | None = None) -> dict[Sequ
             raise UserError("slice_channels", path=path, shape=picture.shape)
     _check_shapes(files, pictures)
     rows, columns, _ = pictures[0].shape
-    grid = nominal_grid((columns, rows, len(files)))
+    shape = (columns, rows, len(files))
+    grid = nominal_grid(shape) if spacing_mm is None else Grid(shape, np.diag([*spacing_mm, 1.0]))
     stack = np.stack(pictures)  # slice, row, column, channel
     source = _source(folder, digest, (columns, rows, len(files)), files)
     volumes = {

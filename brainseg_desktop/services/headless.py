@@ -17,6 +17,7 @@ from typing import Any
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import REGIONS, LabelScheme, Region
+from brainseg_desktop.core.volume import ImageChoice
 from brainseg_desktop.io.atomic import write_bytes, write_error
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
 from brainseg_desktop.io.schemes import scheme_named
@@ -32,6 +33,10 @@ from brainseg_desktop.services.worker_client import WorkerClient
 
 DEFAULT_SCHEME = "brats2023"
 WHOLE_TUMOUR_SCHEME = "lgg"
+_READING_NOTES = (
+    *("volume_chosen", "units_converted", "sform_against_qform", "position_unstated"),
+    *("picture_axes", "spacing_not_given", "spacing_given"),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -99,6 +104,7 @@ class Segmenting:
         folder: Path,
         scheme: LabelScheme | None,
         uncertainty: bool,
+        choice: ImageChoice | None = None,
     ) -> None:
         self._client = client
         self._model = model
@@ -106,6 +112,7 @@ class Segmenting:
         self._folder = folder
         self._scheme = scheme
         self._uncertainty = uncertainty
+        self._choice = choice
         self._written: set[Path] = set()
 
     def __call__(self, case: Path | CaseFiles, progress: Progress) -> Segmented:
@@ -114,6 +121,7 @@ class Segmenting:
         try:
             files = case if isinstance(case, CaseFiles) else find_case(case)
             name = files.name
+            files = files if self._choice is None else files.with_choice(self._choice)
             opened = open_case(files, scheme=self._scheme)
             rating, seconds = self.predict(opened.case, progress)
             return self._write(files, opened, rating, seconds)
@@ -154,8 +162,13 @@ class Segmenting:
             volumes_ml=volumes_ml(opened.case, rating),
             output=exported.path,
             uncertainty=uncertainty,
-            notes=grid_remarks(opened),
+            notes=(*grid_remarks(opened), *reading_remarks(opened)),
         )
+
+
+def reading_remarks(opened: OpenedCase) -> tuple[str, ...]:
+    """Sentences on how the place, the size and the volume of the images were understood."""
+    return tuple(words(note) for note in opened.notes if note.code in _READING_NOTES)
 
 
 def grid_remarks(opened: OpenedCase) -> tuple[str, ...]:
@@ -171,6 +184,7 @@ def segment_cases(
     scheme: str | None = None,
     *,
     uncertainty: bool = False,
+    choice: ImageChoice | None = None,
 ) -> Iterator[Segmenting]:
     """Make the output folder and the worker, and end the worker afterwards.
 
@@ -186,7 +200,7 @@ def segment_cases(
     client = WorkerClient()
     try:
         client.warm_up(found, device)
-        yield Segmenting(client, found, device, folder, chosen, uncertainty)
+        yield Segmenting(client, found, device, folder, chosen, uncertainty, choice)
     finally:
         client.close()
 
@@ -250,6 +264,7 @@ def do_whole_job(case_path: Path, folder: Path, progress: Progress) -> list[str]
         f"There is no display, so the job was done without a window: {case.name}, "
         f"{len(case.volumes)} sequences, outlined by {rating.rater} in {seconds:.1f} s.",
         *grid_remarks(opened),
+        *reading_remarks(opened),
         f"Mask:     {exported.path}",
     ]
     rows = [(rating.rater, rating.label_map.array)]

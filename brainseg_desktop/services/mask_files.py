@@ -7,7 +7,7 @@ from pathlib import Path
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme, Region
-from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.core.volume import ImageChoice, Sequence
 from brainseg_desktop.io.layouts import assign, find_case
 from brainseg_desktop.io.nifti import MaskFile, nifti_stem
 from brainseg_desktop.io.schemes import scheme_named
@@ -20,7 +20,11 @@ FORMS = ("nifti", "tif", "png")
 
 
 def compare_files(
-    reference: Path, mask: Path, scheme: str | None = None, tolerance_mm: float = 1.0
+    reference: Path,
+    mask: Path,
+    scheme: str | None = None,
+    tolerance_mm: float = 1.0,
+    choice: ImageChoice | None = None,
 ) -> AgreementReport:
     """Measure the agreement of one mask file with another.
 
@@ -29,6 +33,9 @@ def compare_files(
     reference, mask : NIfTI files, or folders of mask slices
     scheme : str, optional
         How both number their labels; found out for each if left out.
+    tolerance_mm : float
+    choice : ImageChoice, optional
+        Which volume of a mask with several, and the spacing of pictures.
 
     Raises
     ------
@@ -36,7 +43,7 @@ def compare_files(
         What reading a mask raises; ``mask_grid_mismatch``.
     """
     chosen = scheme_named(scheme) if scheme else None
-    first, second = _load_pair(reference, mask, chosen)
+    first, second = _load_pair(reference, mask, chosen, choice)
     labels = mask_labels(second, first.grid)
     return compare(
         first.tissues,
@@ -50,28 +57,30 @@ def compare_files(
     )
 
 
-def _load_pair(reference: Path, mask: Path, scheme: LabelScheme | None) -> tuple[MaskFile, MaskFile]:
+def _load_pair(
+    reference: Path, mask: Path, scheme: LabelScheme | None, choice: ImageChoice | None
+) -> tuple[MaskFile, MaskFile]:
     """Both masks; where one alone does not tell its scheme it is taken to be numbered like the other."""
     try:
-        first = load_mask(reference, scheme)
+        first = load_mask(reference, scheme, choice)
     except UserError as error:
         if error.code != "scheme_ambiguous":
             raise
-        second = load_mask(mask, scheme)
-        return _load_like(reference, second, error), second
+        second = load_mask(mask, scheme, choice)
+        return _load_like(reference, second, error, choice), second
     try:
-        return first, load_mask(mask, scheme)
+        return first, load_mask(mask, scheme, choice)
     except UserError as error:
         if error.code != "scheme_ambiguous":
             raise
-        return first, _load_like(mask, first, error)
+        return first, _load_like(mask, first, error, choice)
 
 
-def _load_like(path: Path, other: MaskFile, error: UserError) -> MaskFile:
+def _load_like(path: Path, other: MaskFile, error: UserError, choice: ImageChoice | None) -> MaskFile:
     candidates = error.params.get("candidates")
     if not isinstance(candidates, list) or other.scheme.name not in candidates:
         raise error
-    return load_mask(path, other.scheme)
+    return load_mask(path, other.scheme, choice)
 
 
 def _common_regions(first: MaskFile, second: MaskFile) -> list[Region]:
@@ -80,7 +89,12 @@ def _common_regions(first: MaskFile, second: MaskFile) -> list[Region]:
 
 
 def export_file(
-    mask: Path, image: Path, form: str, output: Path, scheme: str | None = None
+    mask: Path,
+    image: Path,
+    form: str,
+    output: Path,
+    scheme: str | None = None,
+    choice: ImageChoice | None = None,
 ) -> tuple[Path, ...]:
     """Write a mask on the grid of an image, in another form.
 
@@ -94,6 +108,8 @@ def export_file(
         The file; for ``tif`` a folder, which gets one mask a slice.
     scheme : str, optional
         How the mask numbers its labels, read and written.
+    choice : ImageChoice, optional
+        Which volume of an image with several, and the spacing of pictures.
 
     Returns
     -------
@@ -108,7 +124,7 @@ def export_file(
     """
     if form not in FORMS:
         raise UserError("format_not_offered", format=form, known=FORMS)
-    case = _case_like(image)
+    case = _case_like(image, choice)
     source = grid_source(case)
     if form == "tif" and not source.files:
         raise UserError("like_not_slices", path=image)
@@ -129,13 +145,13 @@ def export_file(
     return (exported.path, exported.sidecar)
 
 
-def _case_like(image: Path) -> Case:
+def _case_like(image: Path, choice: ImageChoice | None) -> Case:
     """The images whose grid is wanted, without the masks beside them; one file is enough."""
     files = find_case(image)
     if not files.images and files.unassigned:
         # Any image has a grid, whatever its name says of its sequence.
-        files = assign([image], {image: Sequence.FLAIR})
-    case = open_case(files).case
+        files = assign(files.unassigned[:1], {files.unassigned[0]: Sequence.FLAIR})
+    case = open_case(files if choice is None else files.with_choice(choice)).case
     case.ratings.clear()
     return case
 

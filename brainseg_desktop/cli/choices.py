@@ -1,4 +1,4 @@
-"""Options that say of an image what its file does not: which volume of several, and the voxel size of pictures."""
+"""Options that say what an image's file does not: which volume of several, the voxel size of pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Spacing(click.ParamType):
+class Spacing(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
     """Three sizes in mm: ``0.9,0.9,5``."""
 
     name = "x,y,z"

@@ -264,7 +264,7 @@ def _slice_folders(folder: Path, folders: Iterable[str]) -> list[Path]:
 
 
 def _said(path: Path) -> Name:
-    """What a file's or a folder's name says; for slices in a folder without a telling name, what theirs say."""
+    """What a file's or a folder's name says; where a folder's tells nothing, what those of its slices say."""
     if is_image_name(path) or pictures.is_stack_name(path) or not path.is_dir():
         return read_name(nifti_stem(path))
     said = read_name(path.name)

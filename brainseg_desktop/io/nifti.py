@@ -358,8 +358,8 @@ def read_bytes(path: Path, part_of: Path | None = None) -> bytes:
     Raises
     ------
     UserError
-        ``file_missing``, ``file_unreadable``, ``not_nifti`` for a folder; ``image_part_missing`` for the second
-        file of an image whose first is `part_of`.
+        ``file_missing``, ``file_unreadable``, ``not_nifti`` for a folder; ``image_part_missing`` for the
+        second file of an image whose first is `part_of`.
     """
     try:
         # A pipe or a device would never end.
@@ -403,14 +403,13 @@ def _grid_of(
 ) -> tuple[Grid, tuple[tuple[int, int], ...]]:
     """Canonical grid of a file, and for each canonical axis the stored axis and direction."""
     try:
-        affine = header.affine
-    except ValueError as error:
+        return canonical_grid(shape, header.affine)
+    except (ValueError, np.linalg.LinAlgError) as error:
         raise UserError("bad_affine", path=path) from error
-    return canonical_grid(affine, shape, path)
 
 
 def canonical_grid(
-    affine: NDArray[np.float64], shape: tuple[int, int, int], path: Path
+    shape: tuple[int, int, int], affine: NDArray[np.float64]
 ) -> tuple[Grid, tuple[tuple[int, int], ...]]:
     """Canonical grid of an array as stored, and for each canonical axis the stored axis and direction.
 
@@ -421,24 +420,20 @@ def canonical_grid(
 
     Raises
     ------
-    UserError
-        ``bad_affine`` if it is singular, not finite, or of voxels that no image has.
+    ValueError, numpy.linalg.LinAlgError
+        If the affine is singular, not finite, or leads to a place where no image lies.
     """
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            stored = Grid(shape, affine)
-            if not max(np.abs(affine[:3]).max(), *stored.spacing_mm) < _FAR_MM:
-                raise UserError("bad_affine", path=path)
-            axes = [(0, 1)] * 3
-            for axis, code in enumerate(stored.axis_codes):
-                canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
-                axes[canonical] = (axis, 1 if code in "RAS" else -1)
-            order = Source(path, "", None, shape, tuple(axes))
-            canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
-            turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
-            return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        raise UserError("bad_affine", path=path) from error
+    if not np.abs(affine[:3]).max() < _FAR_MM:
+        raise ValueError("farther away than any image lies")
+    stored = Grid(shape, affine)
+    axes = [(0, 1)] * 3
+    for axis, code in enumerate(stored.axis_codes):
+        canonical = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
+        axes[canonical] = (axis, 1 if code in "RAS" else -1)
+    order = Source(Path(), "", None, shape, tuple(axes))
+    canonical_shape = (shape[axes[0][0]], shape[axes[1][0]], shape[axes[2][0]])
+    turn = np.linalg.inv(_canonical_to_native(order, canonical_shape))
+    return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
 
 
 def scaled_values(stored: NDArray[Any], scaling: tuple[float, float] | None) -> NDArray[Any]:

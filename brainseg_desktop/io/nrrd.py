@@ -1,7 +1,7 @@
-"""Reading NRRD images: ``.nrrd``, or ``.nhdr`` with its file of voxels; see teem.sourceforge.net/nrrd/format.html.
+"""Reading NRRD images: ``.nrrd``, or ``.nhdr`` with its voxels; see teem.sourceforge.net/nrrd/format.html.
 
-The header is read here, not by a library: what it states is checked before memory is taken for it, and no file
-outside its own folder is touched.
+The header is read here, not by a library: what it states is checked before memory is taken for it, and no
+file outside its own folder is touched.
 """
 
 from __future__ import annotations
@@ -174,9 +174,13 @@ def _read(
     content = _voxels(header, raw, offset, needed, path, digest)
     array: NDArray[Any] = np.ndarray(sizes, dtype, buffer=content, order="F")
     moved = array.transpose(*spatial, *others)
-    stored = moved[(..., *np.unravel_index(index, [sizes[a] for a in others], order="F"))]
+    # The volumes are counted as they lie in the file: the first of the other axes runs fastest.
+    stored = moved.reshape(*(sizes[axis] for axis in spatial), count, order="F")[..., index]
     shape = (sizes[spatial[0]], sizes[spatial[1]], sizes[spatial[2]])
-    grid, axes = canonical_grid(affine, shape, path)
+    try:
+        grid, axes = canonical_grid(shape, affine)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise UserError("bad_affine", path=path) from error
     if notes is not None and not placed:
         notes.append(UserError("position_unstated", path=path))
     source = Source(path, digest.hexdigest(), header, shape, axes, volume=index + 1 if count > 1 else 0)

@@ -1,8 +1,8 @@
 """Volumes made of pictures: stacks of pages in a TIFF file, and folders of numbered PNG, JPEG or TIFF slices.
 
-Pictures state neither voxel size nor sides. They are understood as the LGG set and BraTS exported to TIFF: slices
-from the feet to the head, rows running to the back, columns to the patient's left. Nothing is known in mm until
-somebody says the spacing.
+Pictures state neither voxel size nor sides. They are understood as the LGG set and BraTS exported to TIFF:
+slices from the feet to the head, rows running to the back, columns to the patient's left. Nothing is known in
+mm until somebody says the spacing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def read_mask(
     hints: Iterable[str] = (),
     choice: ImageChoice | None = None,
 ) -> MaskFile:
-    """Read labels from a TIFF stack or a folder of slices; raises as `read_volume` and `io.nifti.read_mask`."""
+    """Read labels from a TIFF stack or folder of slices; raises as `read_volume` and `io.nifti.read_mask`."""
     try:
         return decode_mask(*_read(path, choice), scheme, hints)
     except MemoryError as error:
@@ -179,7 +180,7 @@ def _read_folder(folder: Path) -> tuple[NDArray[Any], str]:
     if not slices:
         raise UserError("case_not_found", path=folder)
     numbers = list(slices)
-    step = min((b - a for a, b in zip(numbers, numbers[1:], strict=False)), default=1)
+    step = min((b - a for a, b in pairwise(numbers)), default=1)
     missing = sorted(set(range(numbers[0], numbers[0] + step * _MAX_PAGES, step)) - set(numbers))
     missing = [n for n in missing if n < numbers[-1]][:20]
     if missing:

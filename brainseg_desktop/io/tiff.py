@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ from brainseg_desktop.io.schemes import read_sidecar, scheme_named
 CHANNELS = (Sequence.T1, Sequence.FLAIR, Sequence.T1CE)
 _SLICE = re.compile(r"^(?P<stem>.+?)_(?P<number>\d+)(?P<mask>_mask)?\.tiff?$", re.I)
 _THREADS = 4
+# What the library remarks on each damaged tag says nothing to a reader; a file that it refuses is told by us.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def slices_in(folder: Path, names: Iterable[str] | None = None) -> tuple[dict[int, Path], dict[int, Path]]:

@@ -45,7 +45,7 @@ class AssignDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Which sequence is each file?")
-        _size_by_font(self, 44, 22)
+        size_by_font(self, 44, 22)
         self._paths = list(paths)
         self._choices: list[QComboBox] = []
         self._table = QTableWidget(len(self._paths), 2)
@@ -71,7 +71,7 @@ class AssignDialog(QDialog):
             self._table.setCellWidget(row, 1, choice)
             self._choices.append(choice)
         self._why = faint()
-        self._buttons = _buttons(self, "Open")
+        self._buttons = accept_buttons(self, "Open")
         layout = QVBoxLayout(self)
         layout.addWidget(faint("Each sequence at most once. Sequences that are missing are allowed."))
         layout.addWidget(self._table)
@@ -124,7 +124,7 @@ class SchemeDialog(QDialog):
             layout.addWidget(radio)
             self._radios.append(radio)
         layout.addWidget(faint("Nothing is chosen for you: a wrong guess would swap tissues."))
-        self._buttons = _buttons(self, "Read the mask")
+        self._buttons = accept_buttons(self, "Read the mask")
         layout.addWidget(self._buttons)
         self._check()
 
@@ -151,7 +151,7 @@ class ExportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export mask")
-        _size_by_font(self, 42, 14)
+        size_by_font(self, 42, 14)
         self._folder = folder
         self._rater = rater
         self._schemes = list(schemes)
@@ -171,7 +171,7 @@ class ExportDialog(QDialog):
         self._scheme.currentIndexChanged.connect(self._say)
         self._scheme.setVisible(not folder)
         self._sentence = faint()
-        self._buttons = _buttons(self, "Export")
+        self._buttons = accept_buttons(self, "Export")
         layout = QVBoxLayout(self)
         layout.addLayout(row)
         layout.addWidget(self._scheme)
@@ -263,7 +263,7 @@ class HelpSheet(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys and mouse")
-        _size_by_font(self, 56, 44)
+        size_by_font(self, 56, 44)
         self._search = QLineEdit()
         self._search.setPlaceholderText("Search, for example: slice, brush, Ctrl")
         self._search.setAccessibleName("Search keys and mouse acts")
@@ -352,7 +352,7 @@ def about_text() -> str:
     )
 
 
-def _buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
+def accept_buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
     """Cancel, and a button that says what it does."""
     box = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
     box.button(QDialogButtonBox.StandardButton.Ok).setText(accept)
@@ -361,7 +361,7 @@ def _buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
     return box
 
 
-def _size_by_font(dialog: QDialog, width: int, height: int) -> None:
+def size_by_font(dialog: QDialog, width: int, height: int) -> None:
     """Open a dialog at a size in heights of a line, but never larger than the screen."""
     line = dialog.fontMetrics().height()
     room = dialog.screen().availableSize() * 0.9

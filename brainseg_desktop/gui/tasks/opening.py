@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme
-from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.desk import Desk
+from brainseg_desktop.core.volume import ImageChoice, Sequence
 from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog, ask
+from brainseg_desktop.gui.dialogs.image_dialogs import SpacingDialog, VolumeDialog
 from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.choices import lacks_spacing, middle_slice, recall, remember
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, read_rating
 from brainseg_desktop.services.recovery import Recoverable, pending_for
@@ -51,6 +56,8 @@ class Opener(QObject):
         super().__init__(desk.window)
         self._desk = desk
         self._turn = 0
+        # Folders of the tree listed last that could not be read, until the next case has opened.
+        self._left_out: list[UserError] = []
 
     def abandon(self) -> None:
         """Something else is opened: a case that is still being read is dropped when it comes."""
@@ -67,29 +74,31 @@ class Opener(QObject):
     def open_path(self, path: Path) -> None:
         """Open the case at a folder or file; a folder of several cases is listed and its first one opened."""
 
-        def read() -> tuple[CaseFiles | None, list[CaseFiles], Opened | None]:
-            try:
-                files = find_case(path)
-            except UserError as error:
-                if error.code != "folder_of_cases":
-                    raise
-                return None, find_cases(path), None
-            if not files.images and files.unassigned:
+        def read() -> tuple[list[CaseFiles], list[UserError], Opened | UserError | None]:
+            left_out: list[UserError] = []
+            cases = find_cases(path, left_out) if path.is_dir() else [find_case(path)]
+            if len(cases) != 1:
+                if not cases:
+                    raise UserError("case_not_found", path=path)
+                return cases, left_out, None
+            if not cases[0].images and cases[0].unassigned:
                 # A file that cannot be read is told at once, not after a question about it.
-                check_readable(files.unassigned)
-                return files, [], None
-            return files, [], self._open(files)
+                check_readable(cases[0].unassigned)
+                return cases, left_out, None
+            files = recall(cases[0])
+            return [files], left_out, self._attempt(files)
 
-        def done(result: tuple[CaseFiles | None, list[CaseFiles], Opened | None]) -> None:
-            files, several, opened = result
-            if several:
-                places = [(case_key(_paths(c)), c.name) for c in several]
+        def done(result: tuple[list[CaseFiles], list[UserError], Opened | UserError | None]) -> None:
+            cases, self._left_out, opened = result
+            if len(cases) > 1:
+                folders = [c.folder for c in cases]
+                places = [(case_key(_paths(c, alone=folders.count(c.folder) == 1)), c.name) for c in cases]
                 self.listed.emit(places, str(path))
                 self.open_key(places[0][0])
-            elif opened is not None:
-                self._take(opened, str(path))
-            elif files is not None:
-                self._ask_sequences([*files.unassigned, *files.masks], files)
+            elif opened is None:
+                self._ask_sequences([*cases[0].unassigned, *cases[0].masks], cases[0])
+            else:
+                self._go_on(opened, cases[0], str(path), None)
 
         self._read(f"Opening {path.name}", read, done)
 
@@ -127,11 +136,78 @@ class Opener(QObject):
         ask(dialog, answered)
 
     def _open_assigned(self, files: CaseFiles, paths: list[Path], found: Recoverable | None) -> None:
+        self._open_with(files, case_key(paths), found)
+
+    def _open_with(self, files: CaseFiles, key: str, found: Recoverable | None) -> None:
+        def read() -> tuple[CaseFiles, Opened | UserError]:
+            known = recall(files)
+            return known, self._attempt(known, found)
+
         self._read(
-            f"Opening {files.name}",
-            lambda: (open_case(files), found) if found is not None else self._open(files),
-            lambda opened: self._take(opened, case_key(paths)),
+            f"Opening {files.name}", read, lambda result: self._go_on(result[1], result[0], key, found)
         )
+
+    def _attempt(self, files: CaseFiles, found: Recoverable | None = None) -> Opened | UserError:
+        """The case, or the question that has to be answered before it can be read."""
+        if lacks_spacing(files):
+            return UserError("spacing_not_given", path=next(iter(files.images.values())))
+        try:
+            opened = open_case(files)
+        except UserError as error:
+            if error.code != "image_4d":
+                raise
+            return error
+        return opened, found or pending_for(opened.case, self._desk.session.state_dir)
+
+    def _go_on(
+        self, result: Opened | UserError, files: CaseFiles, key: str, found: Recoverable | None
+    ) -> None:
+        """Take the case, or ask what its files do not say and read it then."""
+        if not isinstance(result, UserError):
+            self._take(result, key)
+            return
+        path = Path(str(result.params["path"]))
+
+        def said(choices: dict[Path, ImageChoice]) -> None:
+            remember(choices)
+            self._open_with(replace(files, choices={**files.choices, **choices}), key, found)
+
+        if result.code == "spacing_not_given":
+            self._ask_spacing(path, files, said)
+        else:
+            self._ask_volume(path, int(str(result.params["count"])), said)
+
+    def _ask_spacing(
+        self, path: Path, files: CaseFiles, said: Callable[[dict[Path, ImageChoice]], None]
+    ) -> None:
+        dialog = SpacingDialog(path, self._desk.window)
+
+        def answered(accepted: bool) -> None:
+            if accepted:
+                said(dict.fromkeys((*files.images.values(), *files.masks), dialog.choice))
+
+        ask(dialog, answered)
+
+    def _ask_volume(self, path: Path, count: int, said: Callable[[dict[Path, ImageChoice]], None]) -> None:
+        jobs = self._desk.jobs
+
+        def fetch(number: int, show: Callable[[NDArray[np.uint8] | str], None]) -> None:
+            def failed(error: BaseException) -> None:
+                if isinstance(error, UserError):
+                    show(words(error))
+                else:
+                    self._desk.complain(error)
+
+            jobs.free(lambda: middle_slice(path, number), show, failed)
+
+        dialog = VolumeDialog(path, count, fetch, self._desk.window)
+
+        def answered(accepted: bool) -> None:
+            dialog.let_go()
+            if accepted:
+                said({path: ImageChoice(volume=dialog.volume)})
+
+        ask(dialog, answered)
 
     def _read(self, text: str, work: object, done: object) -> None:
         self._turn += 1
@@ -151,11 +227,6 @@ class Opener(QObject):
 
         self._desk.jobs.free(work, home, failed)  # type: ignore[arg-type]
 
-    def _open(self, files: CaseFiles) -> Opened:
-        """Read a case and look for strokes on it that no export holds."""
-        opened = open_case(files)
-        return opened, pending_for(opened.case, self._desk.session.state_dir)
-
     def _take(self, result: Opened, key: str) -> None:
         """Put a case that was read into the session, and say what is missing or was noticed."""
         opened, found = result
@@ -170,7 +241,8 @@ class Opener(QObject):
             except UserError as error:
                 desk.complain(error)
                 return
-        remarks = [words(_brief(note)) for note in opened.notes]
+        remarks = [words(_brief(note)) for note in (*opened.notes, *self._left_out)]
+        self._left_out = []
         if found is not None:
             remarks.insert(0, f"Your {found.strokes} strokes that were not exported are back, with undo.")
         missing = ", ".join(s.value for s in opened.case.missing)
@@ -236,8 +308,8 @@ def _brief(note: UserError) -> UserError:
     return UserError(note.code, **{**note.params, "path": path.name}) if isinstance(path, Path) else note
 
 
-def _paths(files: CaseFiles) -> list[Path]:
-    """What `open_key` needs to open this case again."""
-    if files.folder is not None:
+def _paths(files: CaseFiles, *, alone: bool = True) -> list[Path]:
+    """What `open_key` needs to open this case again: its folder, unless it is not alone in it."""
+    if files.folder is not None and alone:
         return [files.folder]
     return [*files.images.values(), *files.masks, *files.unassigned]

@@ -168,7 +168,7 @@ def read_journal(path: Path) -> JournalContent:
         if not 1 <= header.format <= FORMAT or hashlib.sha256(base).hexdigest() != header.base_sha256:
             raise ValueError("another format, or other labels")
         labels = np.frombuffer(base, dtype=np.uint8).reshape(header.shape)
-    except (msgspec.DecodeError, zlib.error, ValueError) as error:
+    except (msgspec.DecodeError, zlib.error, ValueError, RecursionError) as error:
         raise UserError("journal_damaged", path=path) from error
     steps: list[Step] = []
     unsaved, exported = False, ""
@@ -189,7 +189,7 @@ def read_journal(path: Path) -> JournalContent:
                 about = msgspec.json.decode(payload, type=About)
             elif kind != SAVED:
                 break
-        except (msgspec.DecodeError, zlib.error, ValueError):
+        except (msgspec.DecodeError, zlib.error, ValueError, RecursionError):
             break
         if kind in (EDIT, UNDO, REDO):
             unsaved, exported = True, ""

@@ -30,8 +30,10 @@ from brainseg_desktop.io.nifti_header import NiftiHeader, mask_header, read_head
 from brainseg_desktop.io.schemes import read_sidecar, recognise_scheme
 
 # More cannot be a head; what states more is damaged, or too large to be shown.
-MAX_VOXELS = 1 << 28
+MAX_VOXELS = 1 << 27  # 512 x 512 x 512
 _HEAD = 540
+_TINY_MM = 1e-9
+_FAR_OFFSET = 1 << 26  # no extension is that long
 _FAR_MM = 1e6  # a kilometre away: numbers that are none
 
 
@@ -273,6 +275,8 @@ def _read(
     index = choose_volume(path, shape, math.prod(shape[3:]), choice, notes)
     check_size(path, shape3)
     needed = math.prod(shape3) * dtype.itemsize
+    if header.offset > _FAR_OFFSET:
+        raise UserError("file_truncated", path=path)
     start = header.offset + index * needed
     if not header.is_single:
         pair = _pixel_file(path)
@@ -340,12 +344,13 @@ def _position_notes(header: NiftiHeader, shape: tuple[int, int, int], path: Path
     if factor != 1.0:
         notes.append(UserError("units_converted", path=path, unit=unit, factor=factor))
     other = header.other_affine
-    if other is not None and np.isfinite(other).all():
+    if other is not None and np.abs(other).max() < _FAR_MM:
         corners = np.stack(np.meshgrid(*[(0, n - 1) for n in shape], indexing="ij"), axis=-1).reshape(-1, 3)
-        gap = corners @ (header.affine - other)[:3, :3].T + (header.affine - other)[:3, 3]
-        apart = float(np.sqrt((gap**2).sum(axis=-1)).max())
+        shift = header.affine - other
+        apart = float(np.abs(corners @ shift[:3, :3].T + shift[:3, 3]).max())
         # As `Grid.mismatch`: what is no rounding error.
-        if apart > max(0.01, 0.05 * float(np.linalg.norm(header.affine[:3, :3], axis=0).min())):
+        smallest = min(Grid(shape, header.affine).spacing_mm)
+        if apart > max(0.01, 0.05 * smallest):
             notes.append(UserError("sform_against_qform", path=path, apart_mm=apart))
     if header.codes == (0, 0):
         notes.append(UserError("position_unstated", path=path))
@@ -423,7 +428,7 @@ def canonical_grid(
     ValueError, numpy.linalg.LinAlgError
         If the affine is singular, not finite, or leads to a place where no image lies.
     """
-    if not np.abs(affine[:3]).max() < _FAR_MM:
+    if not (np.abs(affine[:3]).max() < _FAR_MM and np.abs(affine[:3, :3]).max(axis=0).min() > _TINY_MM):
         raise ValueError("farther away than any image lies")
     stored = Grid(shape, affine)
     axes = [(0, 1)] * 3

@@ -169,8 +169,7 @@ class NiftiHeader:
         """
         sform, qform = self.codes
         affine = self._sform() if sform else self._qform() if qform else self._from_sizes()
-        affine[:3] *= self.unit[1]
-        return affine
+        return _scaled(affine, self.unit[1])
 
     @property
     def other_affine(self) -> NDArray[np.float64] | None:
@@ -181,8 +180,7 @@ class NiftiHeader:
             affine = self._qform()
         except ValueError:
             return None
-        affine[:3] *= self.unit[1]
-        return affine
+        return _scaled(affine, self.unit[1])
 
     def _sform(self) -> NDArray[np.float64]:
         affine = np.eye(4)
@@ -196,7 +194,8 @@ class NiftiHeader:
     def _qform(self) -> NDArray[np.float64]:
         affine, zooms = np.eye(4), self._sizes()
         zooms[2] *= -1.0 if self.numbers("pixdim")[0] == -1 else 1.0
-        affine[:3, :3] = _rotation(self.numbers("quatern"), 3 * self._precision) * zooms
+        with np.errstate(over="ignore", invalid="ignore"):
+            affine[:3, :3] = _rotation(self.numbers("quatern"), 3 * self._precision) * zooms
         affine[:3, 3] = self.numbers("qoffset")
         return affine
 
@@ -206,8 +205,16 @@ class NiftiHeader:
         zooms[len(self.shape) :] = 1.0
         zooms[0] *= -1  # Analyze's old rule, kept by SPM and nibabel: x runs to the left
         affine[:3, :3] = np.diag(zooms)
-        affine[:3, 3] = -(shape - 1) / 2.0 * zooms
+        with np.errstate(over="ignore", invalid="ignore"):
+            affine[:3, 3] = -(shape - 1) / 2.0 * zooms
         return affine
+
+
+def _scaled(affine: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """An affine in millimetres; what is too large for a number becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        affine[:3] *= factor
+    return affine
 
 
 def read_header(content: bytes) -> NiftiHeader | None:

@@ -33,7 +33,7 @@ from brainseg_desktop.io.nifti import (
     read_bytes,
     scaled_values,
 )
-from brainseg_desktop.io.tiff import nominal_grid
+from brainseg_desktop.io.tiff import check_parts, nominal_grid
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 STACK_SUFFIXES = (".tif", ".tiff")
@@ -204,6 +204,7 @@ def _pages(raw: bytes, path: Path) -> NDArray[Any]:
 
     try:
         with tifffile.TiffFile(io.BytesIO(raw)) as file:
+            check_parts(file)
             series = file.series
             if len(series) != 1:
                 raise UserError("slice_unreadable", path=path, reason="its pages differ")
@@ -219,7 +220,7 @@ def _pages(raw: bytes, path: Path) -> NDArray[Any]:
         raise UserError("slice_unreadable", path=path, reason=str(error) or type(error).__name__) from error
     if is_colour:
         array = _grey(array, path)
-    if array.dtype.kind not in "iufb" or array.ndim not in (2, 3):
+    if array.dtype.kind not in "iufb" or array.ndim not in (2, 3) or array.size == 0:
         raise UserError("slice_unreadable", path=path, reason=f"its pages are no slices ({array.dtype})")
     return _plain(array[None] if array.ndim == 2 else array)
 

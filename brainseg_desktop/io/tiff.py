@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from brainseg_desktop.io.schemes import read_sidecar, scheme_named
 CHANNELS = (Sequence.T1, Sequence.FLAIR, Sequence.T1CE)
 _SLICE = re.compile(r"^(?P<stem>.+?)_(?P<number>\d+)(?P<mask>_mask)?\.tiff?$", re.I)
 _THREADS = 4
+_MOST_PAGES, _MOST_PARTS = 8192, 1 << 18
 # What the library remarks on each damaged tag says nothing to a reader; a file that it refuses is told by us.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
@@ -232,6 +234,27 @@ def _read_files(files: tuple[Path, ...]) -> tuple[list[NDArray[Any]], str]:
     return [picture for _, picture in results], digest.hexdigest()
 
 
+def check_parts(file: Any) -> None:
+    """Refuse what a TIFF states before its library works on it for minutes: pages and strips without end.
+
+    Parameters
+    ----------
+    file : tifffile.TiffFile
+
+    Raises
+    ------
+    ValueError
+        What is wrong.
+    """
+    count = len(file.pages)
+    first = file.pages.first
+    parts = count * math.prod(first.chunked)
+    if math.prod(first.shape) < 1 or count > _MOST_PAGES or parts > _MOST_PARTS:
+        raise ValueError(f"it states {count} pages of {first.shape} in {parts} parts")
+    if parts > file.filehandle.size:
+        raise ValueError(f"it states {parts} parts, more than it has bytes")
+
+
 def _read_file(path: Path) -> tuple[bytes, NDArray[Any]]:
     import tifffile
 
@@ -243,6 +266,7 @@ def _read_file(path: Path) -> tuple[bytes, NDArray[Any]]:
         raise UserError("file_unreadable", path=path, reason=error.strerror or str(error)) from error
     try:
         with tifffile.TiffFile(io.BytesIO(raw)) as file:
+            check_parts(file)
             picture = file.asarray()
     except Exception as error:  # the decoders raise whatever they like on damaged data
         raise UserError("slice_unreadable", path=path, reason=str(error) or type(error).__name__) from error

@@ -99,7 +99,7 @@ def middle_slice(path: Path, volume: int) -> NDArray[np.uint8]:
 
 
 def _load() -> dict[str, _Said]:
-    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return msgspec.json.decode(choices_path().read_bytes(), type=dict[str, _Said])
     return {}
 

@@ -118,7 +118,7 @@ def load_settings() -> Loaded:
         settings = msgspec.json.decode(raw, type=Settings)
         if settings.version > VERSION:
             raise msgspec.ValidationError(f"written by a newer version ({settings.version})")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Loaded(Settings(), UserError("settings_broken", path=set_aside(path), reason=str(error)))
     return Loaded(settings)
 

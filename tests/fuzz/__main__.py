@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz --count 10000``: that many damaged files through every reader; exit code 1 if any fails."""
+"""``python -m tests.fuzz --count 10000``: that many damaged files; exit code 1 if any reader fails."""
 
 from __future__ import annotations
 

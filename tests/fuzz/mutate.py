@@ -12,8 +12,9 @@ Change = Callable[[bytearray, random.Random, Sequence[bytes]], bytearray]
 EXTREMES = (0, 1, -1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**62)
 FLOATS = (0.0, -0.0, 1.0, -1.0, 1e-40, 1e38, -1e38, float("inf"), float("-inf"), float("nan"))
 TEXTS = (
-    b"\xff\xfe", b"\0", b"../../x", b"/etc/hostname", b"C:\\x", b"1e999", b"NaN", b"-1", b"99999999999999999999",
-    b"null", b"true", b"{}", b"[]", b'""', "\N{GREEK SMALL LETTER MU}".encode(), b"\\ud800", b"%s%n{}", b"\r\n", b"1_0",
+    b"\xff\xfe", b"\0", b"../../x", b"/etc/hostname", b"C:\\x", b"1e999", b"NaN", b"-1",
+    b"99999999999999999999", b"null", b"true", b"{}", b"[]", b'""', b"1_0", b"\\ud800", b"%s%n{}", b"\r\n",
+    "\N{GREEK SMALL LETTER MU}".encode(),
 )  # fmt: skip
 
 

@@ -111,7 +111,6 @@ def _read_image(folder: Path, out: Path) -> None:
     attempts = (
         lambda: read_image(path, None, [], ImageChoice(2, (1.0, 1.0, 2.0))),
         lambda: read_mask(path),
-        lambda: check(folder),
     )
     _each(attempts)
 

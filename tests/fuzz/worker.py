@@ -1,7 +1,7 @@
 """Reads damaged inputs in this process, which may die of it: a line before each, a line after.
 
-Called as ``python -m tests.fuzz.worker TARGET SEED FIRST COUNT FOLDER``. Lines on stdout: ``begin N``, ``end N``, and
-``fail N REASON`` with a reason in one line.
+Called as ``python -m tests.fuzz.worker TARGET SEED FIRST COUNT FOLDER``. Lines on stdout: ``begin N``,
+``end N``, and ``fail N REASON`` with a reason in one line.
 """
 
 from __future__ import annotations

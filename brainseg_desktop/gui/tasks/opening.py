@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject, Signal
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme
-from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.core.volume import ImageChoice, Sequence
+from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog, ask
 from brainseg_desktop.gui.dialogs.image_dialogs import SpacingDialog, VolumeDialog
 from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
@@ -89,7 +89,8 @@ class Opener(QObject):
             return [files], left_out, self._attempt(files)
 
         def done(result: tuple[list[CaseFiles], list[UserError], Opened | UserError | None]) -> None:
-            cases, self._left_out, opened = result
+            cases, left_out, opened = result
+            self._left_out += left_out
             if len(cases) > 1:
                 folders = [c.folder for c in cases]
                 places = [(case_key(_paths(c, alone=folders.count(c.folder) == 1)), c.name) for c in cases]

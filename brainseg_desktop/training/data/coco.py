@@ -41,7 +41,7 @@ def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list
             i["id"]: (str(i["file_name"]), int(i["height"]), int(i["width"])) for i in content["images"]
         }
         annotations = [dict(a) for a in content["annotations"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         problems.append(Problem("source_unreadable", file.name, f"{type(error).__name__}: {error}"))
         return []
     by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
@@ -61,8 +61,7 @@ def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list
     entries = []
     for key, (name, height, width) in images.items():
         picture = folder / name
-        # The name comes out of a file: it must not lead anywhere else.
-        if not picture.resolve().is_relative_to(folder.resolve()) or not picture.is_file():
+        if not _is_inside(picture, folder):
             problems.append(Problem("mask_without_image", name))
             continue
         patient = picture_of(name)
@@ -72,6 +71,14 @@ def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list
         identity = f"{files_identity([picture])}\n{height}x{width}\n{digest}"
         entries.append(Entry(name, patient, "coco", 1, read, identity))
     return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_inside(picture: Path, folder: Path) -> bool:
+    """Whether a name that comes out of a file leads to a picture here, and nowhere else."""
+    try:
+        return picture.resolve().is_relative_to(folder.resolve()) and picture.is_file()
+    except (OSError, ValueError):  # too long, or with a zero in it
+        return False
 
 
 def picture_of(file_name: str) -> str:

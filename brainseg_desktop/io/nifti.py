@@ -318,9 +318,14 @@ def choose_volume(
         if count > 1:
             raise UserError("image_4d", path=path, shape=shape, count=count)
         return 0
+    if count == 1:
+        # What was said of an exam holds for those of its files that leave a choice.
+        if wanted > 1 and notes is not None:
+            notes.append(UserError("volume_single", path=path))
+        return 0
     if not 1 <= wanted <= count:
         raise UserError("volume_outside", path=path, volume=wanted, count=count)
-    if count > 1 and notes is not None:
+    if notes is not None:
         notes.append(UserError("volume_chosen", path=path, volume=wanted, count=count))
     return wanted - 1
 

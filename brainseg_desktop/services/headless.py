@@ -34,7 +34,7 @@ from brainseg_desktop.services.worker_client import WorkerClient
 DEFAULT_SCHEME = "brats2023"
 WHOLE_TUMOUR_SCHEME = "lgg"
 _READING_NOTES = (
-    *("volume_chosen", "units_converted", "sform_against_qform", "position_unstated"),
+    *("volume_chosen", "volume_single", "units_converted", "sform_against_qform", "position_unstated"),
     *("picture_axes", "spacing_not_given", "spacing_given"),
 )
 

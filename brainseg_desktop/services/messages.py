@@ -42,6 +42,7 @@ SENTENCES: dict[str, str] = {
     "spacing_impossible": "A voxel size of {spacing} mm cannot be. Give three sizes in mm, such as 1,1,1.",
     "folder_unreadable": "{path} cannot be listed and was left out. Check its permissions.",
     "volume_outside": "{path} has no volume {volume}. Choose one from 1 to {count}.",
+    "volume_single": "{path} holds one volume only, which was opened.",
     "volume_chosen": "{path}: volume {volume} of {count}.",
     "units_converted": "{path} states its lengths in {unit}; they were turned into millimetres.",
     "sform_against_qform": (

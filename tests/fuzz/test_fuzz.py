@@ -20,7 +20,7 @@ FOUND = (
     *(("nifti-pair", 1, 151), ("tiff-stack", 1, 33), ("coco", 1, 240), ("settings", 1, 235)),
     *(("lgg-zip", 1, 79), ("lgg-zip", 1, 133), ("coco", 1, 357), ("mask-sidecar", 1, 602)),
     *(("nifti-pair", 2, 418), ("nifti", 2, 767), ("tiff-stack", 2, 760), ("tiff-stack", 2, 765)),
-    *(("coco", 2, 312), ("nifti-packed", 2, 190), ("lgg-zip", 3, 246)),
+    *(("coco", 2, 312), ("nifti-packed", 2, 190), ("lgg-zip", 3, 246), ("coco", 4, 496)),
 )
 
 
@@ -61,7 +61,8 @@ def test_sound_files_open(name: str, tmp_path: Path) -> None:
     try:
         targets()[name].read(tmp_path / "in", tmp_path / "out")
     except UserError as error:
-        assert error.code == "scheme_ambiguous"
+        if error.code != "scheme_ambiguous":
+            raise
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,12 @@ def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list
     by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for annotation in annotations:
         label = f"{file.name} annotation {annotation.get('id')}"
-        if annotation.get("image_id") not in images:
+        if not isinstance(annotation.get("image_id"), int | str) or annotation["image_id"] not in images:
             problems.append(Problem("mask_without_image", label, f"image {annotation.get('image_id')}"))
-        elif annotation.get("category_id") not in categories:
+        elif (
+            not isinstance(annotation.get("category_id"), int | str)
+            or annotation["category_id"] not in categories
+        ):
             told = f"category {annotation.get('category_id')} is not listed"
             problems.append(Problem("class_id_unknown", label, told))
         else:

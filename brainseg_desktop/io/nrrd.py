@@ -196,7 +196,7 @@ def _place(
     if space and space not in _SPACES:
         raise UserError("nrrd_space", path=path, space=space)
     if "space directions" in fields and space:
-        directions = [_vector(part) for part in re.findall(r"none|\([^)]*\)", fields["space directions"])]
+        directions = [_vector(part) for part in re.findall(r"none|\([^()]*\)", fields["space directions"])]
         spatial = [i for i, direction in enumerate(directions) if direction is not None]
         if len(directions) != len(sizes):
             raise UserError("not_nrrd", path=path, reason="its space directions and sizes do not fit")
@@ -273,7 +273,7 @@ def _data_file(named: str, path: Path) -> Path:
 def _skip(fields: Mapping[str, str], what: str, path: Path) -> int:
     """How many lines or bytes lie before the voxels; -1 for bytes: they are the last ones of the file."""
     stated = fields.get(f"{what} skip", fields.get(f"{what}skip", "0"))
-    if not re.fullmatch(r"\d{1,9}|-1", stated):
+    if not re.fullmatch(r"\d{1,7}|-1", stated):
         raise UserError("not_nrrd", path=path, reason=f"its {what} skip")
     return int(stated)
 

@@ -20,7 +20,7 @@ FOUND = (
     *(("nifti-pair", 1, 151), ("tiff-stack", 1, 33), ("coco", 1, 240), ("settings", 1, 235)),
     *(("lgg-zip", 1, 79), ("lgg-zip", 1, 133), ("coco", 1, 357), ("mask-sidecar", 1, 602)),
     *(("nifti-pair", 2, 418), ("nifti", 2, 767), ("tiff-stack", 2, 760), ("tiff-stack", 2, 765)),
-    *(("coco", 2, 312), ("nifti-packed", 2, 190), ("lgg-zip", 3, 246), ("coco", 4, 496)),
+    *(("coco", 2, 312), ("nifti-packed", 2, 190), ("lgg-zip", 3, 246), ("coco", 4, 496), ("nrrd", 5, 792)),
 )
 
 

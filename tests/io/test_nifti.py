@@ -340,7 +340,8 @@ def test_every_odd_file_opens_as_nibabel_and_simpleitk_do_or_says_why():
         for number in range(1, several.get(path.name, 1) + 1):
             volume = nifti.read_volume(path, choice=ImageChoice(number))
             check_like_nibabel(volume, path, number)
-            if path.name != "5D_small.nii":  # ITK takes its fifth axis for the parts of scaled vectors
+            # ITK reads no NIfTI-2, and takes the fifth axis for the parts of scaled vectors.
+            if path.name not in ("5D_small.nii", "example_nifti2.nii.gz"):
                 check_like_simpleitk(volume, path, number)
 
 

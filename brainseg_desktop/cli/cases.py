@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from brainseg_desktop.cli.choices import choice_of, choice_options
 from brainseg_desktop.cli.console import Bar, number, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def open_command(front: Front, case: Path | None, output: Path | None) -> int:
     help="Also write DIR/<case>_uncertainty.nii.gz: how undecided the network is in each voxel, 0 to 1 bit "
     "(whole numbers 0 to 255 with the header's slope 1/255, which readers apply).",
 )
+@choice_options
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def segment_command(
     cases: tuple[Path, ...],
@@ -94,6 +96,8 @@ def segment_command(
     align: str,
     reference: str | None,
     uncertainty: bool,
+    volume: int | None,
+    spacing_mm: tuple[float, float, float] | None,
     as_json: bool,
 ) -> int:
     """Outline the tumour in each CASE and write its mask to DIR."""
@@ -118,6 +122,7 @@ def segment_command(
             uncertainty=uncertainty,
             align=align,
             reference=Sequence(reference) if reference else None,
+            choice=choice_of(volume, spacing_mm),
         ) as segment,
     ):
         for done, case in enumerate(wanted):
@@ -199,14 +204,22 @@ def models_command(as_json: bool) -> int:
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, type=FILE, metavar="PATH...")
 @click.option("--scheme", metavar="S", help="How masks number their labels, where their values do not tell.")
+@choice_options
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
-def check_command(paths: tuple[Path, ...], scheme: str | None, as_json: bool) -> int:
+def check_command(
+    paths: tuple[Path, ...],
+    scheme: str | None,
+    volume: int | None,
+    spacing_mm: tuple[float, float, float] | None,
+    as_json: bool,
+) -> int:
     """Say what each PATH is, what is missing, and whether it opens."""
     from brainseg_desktop.io.schemes import scheme_named
     from brainseg_desktop.services.check import check
 
     chosen = scheme_named(scheme) if scheme else None
-    results = [result for path in paths for result in check(path, chosen)]
+    choice = choice_of(volume, spacing_mm)
+    results = [result for path in paths for result in check(path, chosen, choice)]
     if as_json:
         print_json({"results": [r.to_dict() for r in results]})
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from brainseg_desktop.cli.choices import choice_of, choice_options
 from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -26,14 +27,21 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="Of the surface Dice.",
 )
+@choice_options
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def compare_command(
-    reference: Path, mask: Path, scheme: str | None, tolerance_mm: float, as_json: bool
+    reference: Path,
+    mask: Path,
+    scheme: str | None,
+    tolerance_mm: float,
+    volume: int | None,
+    spacing_mm: tuple[float, float, float] | None,
+    as_json: bool,
 ) -> int:
     """Measure how well MASK agrees with REFERENCE."""
     from brainseg_desktop.services.mask_files import compare_files
 
-    report = compare_files(reference, mask, scheme, tolerance_mm)
+    report = compare_files(reference, mask, scheme, tolerance_mm, choice_of(volume, spacing_mm))
     if as_json:
         print_json(report.to_dict())
     else:
@@ -78,15 +86,24 @@ def _print_report(report: AgreementReport) -> None:
 )
 @click.option("--scheme", metavar="S", help="How the mask numbers its labels, where that is not plain.")
 @click.option("--int16", "wide", is_flag=True, help="NIfTI with numbers of 16 bits instead of 8.")
+@choice_options
 def export_command(
-    masks: tuple[Path, ...], image: Path | None, form: str, output: Path, scheme: str | None, wide: bool
+    masks: tuple[Path, ...],
+    image: Path | None,
+    form: str,
+    output: Path,
+    scheme: str | None,
+    wide: bool,
+    volume: int | None,
+    spacing_mm: tuple[float, float, float] | None,
 ) -> int:
     """Write masks in another form, on the grid of an image."""
+    choice = choice_of(volume, spacing_mm)
     if image is None or len(masks) > 1:
         return _export_many(masks, image, form, output, scheme, wide)
     from brainseg_desktop.services.mask_files import export_file
 
-    for path in export_file(masks[0], image, form, output, scheme, wide):
+    for path in export_file(masks[0], image, form, output, scheme, wide, choice):
         click.echo(str(path))
     return 0
 

@@ -40,6 +40,8 @@ class Source:
         For each canonical axis: the stored axis it came from, and +1 or -1 if it was flipped.
     files : tuple of Path
         The slices of a folder in order from inferior to superior; empty for a single file.
+    volume : int
+        Which volume of a file with several was read, from 1; 0 where the file has one only.
     """
 
     path: Path
@@ -48,6 +50,23 @@ class Source:
     native_shape: tuple[int, ...] = ()
     native_axes: tuple[tuple[int, int], ...] = ((0, 1), (1, 1), (2, 1))
     files: tuple[Path, ...] = ()
+    volume: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChoice:
+    """What somebody said of a file that does not say it itself.
+
+    Parameters
+    ----------
+    volume : int or None
+        Which volume of a file with several, from 1.
+    spacing_mm : tuple of float or None
+        Distance of neighbouring voxels to the right, to the front and upwards, of pictures that state none.
+    """
+
+    volume: int | None = None
+    spacing_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,7 +71,7 @@ def read_card(folder: Path) -> ModelCard:
         card = msgspec.toml.decode(path.read_bytes(), type=ModelCard)
     except OSError as error:
         raise UserError("model_missing", path=path, name=folder.name) from error
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError("card_invalid", path=path, reason=str(error)) from error
     reason = contradiction(card)
     if reason is not None:

@@ -11,6 +11,7 @@ totals for the audit. Journals of format 1 are read as they are; their times are
 from __future__ import annotations
 
 import hashlib
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ FORMAT = 2
 MAGIC = b"BSDJ\x01\r\n\0"
 HEADER, BASE, ABOUT, EDIT, UNDO, REDO, SAVED, TOTALS = b"HBAEURST"
 _TIME_BYTES = 8
+_LARGEST = 1 << 30  # voxels
 
 
 class ImageEntry(msgspec.Struct, frozen=True):
@@ -159,14 +161,14 @@ def read_journal(path: Path) -> JournalContent:
     frames = _frames(raw)
     try:
         header = msgspec.json.decode(_expect(next(frames, None), HEADER), type=Header)
-        base = zlib.decompress(_expect(next(frames, None), BASE))
+        base = unpack_exactly(_expect(next(frames, None), BASE), header.shape)
         about_frame = next(frames, None)
         about = msgspec.json.decode(_expect(about_frame, ABOUT), type=About)
         length = about_frame[2] if about_frame is not None else 0
         if not 1 <= header.format <= FORMAT or hashlib.sha256(base).hexdigest() != header.base_sha256:
             raise ValueError("another format, or other labels")
         labels = np.frombuffer(base, dtype=np.uint8).reshape(header.shape)
-    except (msgspec.DecodeError, zlib.error, ValueError) as error:
+    except (msgspec.DecodeError, zlib.error, ValueError, RecursionError) as error:
         raise UserError("journal_damaged", path=path) from error
     steps: list[Step] = []
     unsaved, exported = False, ""
@@ -187,7 +189,7 @@ def read_journal(path: Path) -> JournalContent:
                 about = msgspec.json.decode(payload, type=About)
             elif kind != SAVED:
                 break
-        except (msgspec.DecodeError, zlib.error, ValueError):
+        except (msgspec.DecodeError, zlib.error, ValueError, RecursionError):
             break
         if kind in (EDIT, UNDO, REDO):
             unsaved, exported = True, ""
@@ -226,5 +228,22 @@ def _check(edit: Edit, shape: tuple[int, int, int]) -> None:
     box = Box(edit.start, edit.stop)
     if box.is_empty or box.clipped(shape) != box:
         raise ValueError("a box outside the image")
-    if len(zlib.decompress(edit.after)) != int(np.prod(box.shape)):
+    unpack_exactly(edit.after, box.shape)
+
+
+def unpack_exactly(packed: bytes, shape: tuple[int, int, int]) -> bytes:
+    """The values of a box of this shape; no memory is taken for more.
+
+    Raises
+    ------
+    ValueError, zlib.error
+        If they do not fill it exactly.
+    """
+    size = math.prod(shape)
+    if min(shape) < 0 or size > _LARGEST:
+        raise ValueError("no shape of an image")
+    unpacker = zlib.decompressobj()
+    values = unpacker.decompress(packed, size + 1)
+    if len(values) != size or not unpacker.eof:
         raise ValueError("values do not fill their box")
+    return values

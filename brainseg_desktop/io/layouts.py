@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,22 +12,32 @@ from enum import Enum
 from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.io import tiff
+from brainseg_desktop.core.volume import ImageChoice, Sequence
+from brainseg_desktop.io import pictures, tiff
 from brainseg_desktop.io.dicom.exams import Exam, find_exams
 from brainseg_desktop.io.dicom.files import is_dicom
 from brainseg_desktop.io.dicom.scan import DICOMDIR, holds_dicom
 from brainseg_desktop.io.dicom.series import DicomSeries
-from brainseg_desktop.io.names import NameKind, read_name
+from brainseg_desktop.io.images import is_image_name
+from brainseg_desktop.io.names import Name, NameKind, read_name
 from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem
+from brainseg_desktop.io.nrrd import is_nrrd_name
 
-_DEPTH = 3
+_DEPTH = 12
+# Folders that systems and programs make, never an archive's own.
+_SYSTEM_FOLDERS = frozenset(
+    ("$recycle.bin", "system volume information", "lost+found", "__macosx", "@eadir", "node_modules")
+)
+_CHANNEL = re.compile(r"^(?P<case>.+)_(?P<channel>\d{4})$")
+_CORRECTED = re.compile(r"[_\-. ](?:bias|biascorr|n4|bfc|unbiased)(?=$|[_\-. ])", re.I)
 
 
 class CaseKind(str, Enum):
     """How a case lies on the disk."""
 
     NIFTI = "nifti"
+    NRRD = "nrrd"
+    PICTURES = "pictures"
     SLICES = "slices"
     DICOM = "dicom"
 
@@ -51,6 +63,8 @@ class CaseFiles:
         The series chosen, of a DICOM exam.
     exam : Exam or None
         All series of a DICOM exam, and why these were chosen.
+    choices : mapping of Path to ImageChoice
+        What the user said of a file: the volume of several, the spacing of pictures.
     """
 
     name: str
@@ -62,10 +76,16 @@ class CaseFiles:
     folder: Path | None = None
     series: Mapping[Sequence, DicomSeries] = field(default_factory=dict, compare=False)
     exam: Exam | None = field(default=None, compare=False)
+    choices: Mapping[Path, ImageChoice] = field(default_factory=dict, compare=False)
+
+    def with_choice(self, choice: ImageChoice) -> CaseFiles:
+        """The same files, all of them to be read as somebody said."""
+        paths = (*self.images.values(), *self.masks, *self.unassigned)
+        return replace(self, choices=dict.fromkeys(paths, choice))
 
 
 def find_case(path: Path) -> CaseFiles:
-    """The one case at a path: a folder, or a single NIfTI file (its neighbours are not taken along).
+    """The one case at a path: a folder, or a single image file (its neighbours are not taken along).
 
     A slice of a stack stands for its whole folder, a DICOM file for the exam it belongs to.
 
@@ -78,11 +98,13 @@ def find_case(path: Path) -> CaseFiles:
     if not path.exists():
         raise UserError("file_missing", path=path)
     if path.is_file():
-        if is_nifti_name(path):
+        if is_image_name(path):
             return assign([path])
-        if path.suffix.lower() in (".tif", ".tiff") and tiff.slices_in(path.parent)[0]:
-            found = find_case(path.parent)
-            return replace(found, notes=(*found.notes, UserError("whole_folder_taken", path=path)))
+        whole = _case_of_slice(path)
+        if whole is not None:
+            return replace(whole, notes=(*whole.notes, UserError("whole_folder_taken", path=path)))
+        if pictures.is_stack_name(path):
+            return assign([path])
         if path.name.upper() == DICOMDIR:
             return _only_one([_exam_case(exam) for exam in find_exams(path)], path)
         if is_dicom(path):
@@ -138,8 +160,17 @@ def _only_one(cases: list[CaseFiles], path: Path) -> CaseFiles:
     return cases[0]
 
 
-def find_cases(folder: Path) -> list[CaseFiles]:
-    """Every case in a folder and up to three levels below, sorted by place; unreadable folders are left out.
+def find_cases(folder: Path, notes: list[UserError] | None = None) -> list[CaseFiles]:
+    """Every case in a folder and below, sorted by place.
+
+    Hidden folders and those of systems are passed over, and a folder that a link leads back to is not
+    entered twice.
+
+    Parameters
+    ----------
+    folder : Path
+    notes : list, optional
+        Remarks are appended: ``folder_unreadable`` for each folder below that cannot be listed.
 
     DICOM is looked for where nothing else is found, further down too.
 
@@ -149,7 +180,7 @@ def find_cases(folder: Path) -> list[CaseFiles]:
         ``file_unreadable`` if the folder itself cannot be listed.
     """
     try:
-        return _find(folder, _DEPTH) or _dicom_cases(folder)
+        return _find(folder, _DEPTH, set(), notes if notes is not None else []) or _dicom_cases(folder)
     except OSError as error:
         raise UserError("file_unreadable", path=folder, reason=error.strerror or str(error)) from error
 
@@ -159,12 +190,13 @@ def assign(paths: Iterable[Path], by_hand: Mapping[Path, Sequence | None] | None
 
     Parameters
     ----------
-    paths : NIfTI files
+    paths : image files, or folders of numbered slices
     by_hand : mapping, optional
         Path to its sequence, or to None for a mask; goes before the name.
     """
     by_hand = by_hand or {}
     ordered = sorted(dict.fromkeys(paths), key=lambda p: p.name)
+    channels = _channels(ordered)
     claims: dict[Sequence, list[Path]] = defaultdict(list)
     masks: list[Path] = []
     unassigned: list[Path] = []
@@ -178,8 +210,10 @@ def assign(paths: Iterable[Path], by_hand: Mapping[Path, Sequence | None] | None
                 # A second hand assignment to one sequence falls through to the rule for two claims.
                 claims[sequence].append(path)
             continue
-        said = read_name(nifti_stem(path))
-        if said.kind is NameKind.MASK:
+        said = _said(path)
+        if path in channels:
+            claims[channels[path]].append(path)
+        elif said.kind is NameKind.MASK:
             masks.append(path)
         elif said.kind is NameKind.IMAGE and said.sequence is not None:
             claims[said.sequence].append(path)
@@ -188,7 +222,7 @@ def assign(paths: Iterable[Path], by_hand: Mapping[Path, Sequence | None] | None
     images: dict[Sequence, Path] = {}
     for sequence in Sequence:
         claimed = claims[sequence]
-        chosen = [p for p in claimed if p in by_hand] or claimed
+        chosen = [p for p in claimed if p in by_hand] or _without_copies(claimed)
         if len(chosen) == 1:
             images[sequence] = chosen[0]
             unassigned += [p for p in claimed if p not in chosen]
@@ -199,7 +233,7 @@ def assign(paths: Iterable[Path], by_hand: Mapping[Path, Sequence | None] | None
     masks.sort(key=lambda p: (read_name(nifti_stem(p)).rater is not None, len(p.name), p.name))
     return CaseFiles(
         _name_of(ordered),
-        CaseKind.NIFTI,
+        _kind_of(images.values() or ordered),
         images,
         tuple(masks),
         tuple(sorted(unassigned)),
@@ -208,26 +242,42 @@ def assign(paths: Iterable[Path], by_hand: Mapping[Path, Sequence | None] | None
     )
 
 
-def _find(folder: Path, depth: int) -> list[CaseFiles]:
+def _case_of_slice(path: Path) -> CaseFiles | None:
+    """The case of the folder that a slice lies in; None for a picture that is no slice of a series."""
+    if path.suffix.lower() not in pictures.PICTURE_SUFFIXES:
+        return None
+    if pictures.is_stack_name(path) and tiff.slices_in(path.parent)[0]:
+        return find_case(path.parent)
+    if len(pictures.numbered_slices(path.parent)) > 1:
+        return assign([path.parent])
+    return None
+
+
+def _find(folder: Path, depth: int, seen: set[tuple[int, int]], notes: list[UserError]) -> list[CaseFiles]:
     names: list[str] = []
     folders: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith("."):
                 (folders if entry.is_dir() else names).append(entry.name)
-    own = _cases_of(folder, sorted(names))
-    if own or depth == 0:
+    place = folder.stat()
+    seen.add((place.st_dev, place.st_ino))
+    folders = sorted(name for name in folders if name.lower() not in _SYSTEM_FOLDERS)
+    own = _cases_of(folder, sorted(names), folders)
+    if any(c.images for c in own) or depth == 0:
         return own
     below: dict[str, list[CaseFiles]] = {}
-    for name in sorted(folders):
+    for name in folders:
         try:
-            below[name] = [c for c in _find(folder / name, depth - 1) if c.images]
+            inside = (folder / name).stat()
+            if (inside.st_dev, inside.st_ino) not in seen:
+                below[name] = [c for c in _find(folder / name, depth - 1, seen, notes) if c.images]
         except OSError:
-            continue
+            notes.append(UserError("folder_unreadable", path=folder / name))
     if any(below.values()):
         # Beside cases of another kind a folder may hold a DICOM exam; with none at all the whole is scanned.
         below = {name: found or _dicom_cases(folder / name) for name, found in below.items()}
-    return [case for found in below.values() for case in found]
+    return [case for found in below.values() for case in found] or own
 
 
 def _dicom_cases(folder: Path) -> list[CaseFiles]:
@@ -259,9 +309,17 @@ def _exam_case(exam: Exam) -> CaseFiles:
     )
 
 
-def _cases_of(folder: Path, names: list[str]) -> list[CaseFiles]:
-    """The cases made of files that lie in this very folder."""
-    paths = [folder / name for name in names if is_nifti_name(folder / name)]
+def _cases_of(folder: Path, names: list[str], folders: Iterable[str] = ()) -> list[CaseFiles]:
+    """The cases made of files that lie in this very folder, or of folders of slices named as sequences."""
+    images, masks = tiff.slices_in(folder, names)
+    stacks = {n for n in names if pictures.is_stack_name(Path(n))}
+    stacks -= {p.name for p in (*images.values(), *masks.values())}
+    telling = [
+        n for n in names if n in stacks and read_name(nifti_stem(Path(n))).kind is not NameKind.UNKNOWN
+    ]
+    paths = [folder / name for name in names if is_image_name(folder / name)]
+    paths += [folder / name for name in telling]
+    paths += [] if images else _slice_folders(folder, folders)
     if paths:
         groups = _groups(paths)
         if len(groups) > 1:
@@ -270,15 +328,83 @@ def _cases_of(folder: Path, names: list[str]) -> list[CaseFiles]:
         # A folder with nothing but masks (an output folder) is no case, nor are several nameless images.
         if not case.images and (not case.unassigned or len(case.unassigned) > len(Sequence)):
             return []
-        return [replace(case, name=_folder_name(folder, case.name))]
-    if any(name.lower().endswith((".tif", ".tiff")) for name in names):
-        images, masks = tiff.slices_in(folder, names)
-        # Slices of an exam have masks beside them, or at least carry on from one another.
-        if len(images) > 1 and (masks or len(images) == max(images) - min(images) + 1):
-            stack = dict.fromkeys(tiff.CHANNELS, folder)
-            place = (folder,) if masks else ()
-            return [CaseFiles(folder.resolve().name, CaseKind.SLICES, stack, place, folder=folder)]
+        return [replace(case, name=_folder_name(folder, case.name), folder=folder)]
+    # Slices of an exam have masks beside them, or at least carry on from one another.
+    carry_on = len(images) > 1 and len(images) == max(images) - min(images) + 1
+    if len(images) > 1 and (masks or (carry_on and not pictures.is_grey_tiff(next(iter(images.values()))))):
+        stack = dict.fromkeys(tiff.CHANNELS, folder)
+        place = (folder,) if masks else ()
+        return [CaseFiles(folder.resolve().name, CaseKind.SLICES, stack, place, folder=folder)]
+    if len(pictures.numbered_slices(folder, names)) > 1:
+        return [replace(assign([folder]), folder=folder)]
     return []
+
+
+def _slice_folders(folder: Path, folders: Iterable[str]) -> list[Path]:
+    """The folders of slices that are named as sequences or masks."""
+    found = []
+    for name in folders:
+        if read_name(name).kind is NameKind.UNKNOWN:
+            continue
+        try:
+            if len(pictures.numbered_slices(folder / name)) > 1 and not tiff.slices_in(folder / name)[1]:
+                found.append(folder / name)
+        except OSError:
+            continue
+    return found
+
+
+def _said(path: Path) -> Name:
+    """What a file's or a folder's name says; where a folder's tells nothing, what those of its slices say."""
+    if is_image_name(path) or pictures.is_stack_name(path) or not path.is_dir():
+        return read_name(nifti_stem(path))
+    said = read_name(path.name)
+    if said.kind is NameKind.UNKNOWN:
+        slices = pictures.numbered_slices(path)
+        return read_name(pictures.series_name(slices)) if slices else said
+    return said
+
+
+def _kind_of(paths: Iterable[Path]) -> CaseKind:
+    """NIfTI, unless every image has another form."""
+    kinds = {
+        CaseKind.NIFTI
+        if is_nifti_name(p)
+        else CaseKind.NRRD
+        if is_nrrd_name(p)
+        else CaseKind.PICTURES
+        if pictures.is_pictures(p)
+        else CaseKind.NIFTI
+        for p in paths
+    }
+    return kinds.pop() if len(kinds) == 1 else CaseKind.NIFTI
+
+
+def _without_copies(claimed: list[Path]) -> list[Path]:
+    """One of several files for a sequence where the others are its own copies with the bias field removed."""
+    plain = [p for p in claimed if not _CORRECTED.search(nifti_stem(p))]
+    return plain if len(plain) == 1 else claimed
+
+
+def _channels(paths: list[Path]) -> dict[Path, Sequence]:
+    """Sequences of files named by channel (``case_0000.nii.gz``), as the ``dataset.json`` beside them says.
+
+    Without that file the numbers tell nothing: every data set has an order of its own.
+    """
+    matches = {p: m for p in paths if (m := _CHANNEL.match(nifti_stem(p)))}
+    if not matches:
+        return {}
+    folder = next(iter(matches)).parent
+    for place in (folder, folder.parent):
+        try:
+            table = json.loads((place / "dataset.json").read_bytes())
+            names = table.get("channel_names") or table.get("modality") or {}
+            said = {int(k): read_name(str(v)).sequence for k, v in names.items()}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            continue
+        found = {p: said.get(int(m["channel"])) for p, m in matches.items()}
+        return {p: sequence for p, sequence in found.items() if sequence is not None}
+    return {}
 
 
 def _groups(paths: list[Path]) -> list[list[Path]]:
@@ -289,13 +415,17 @@ def _groups(paths: list[Path]) -> list[list[Path]]:
     """
     by_rest: dict[str, list[Path]] = defaultdict(list)
     others: list[Path] = []
+    channels = _channels(paths)
     for path in paths:
         said = read_name(nifti_stem(path))
-        if said.kind is NameKind.IMAGE:
+        if path in channels:
+            by_rest[nifti_stem(path)[:-5].lower()].append(path)
+        elif said.kind is NameKind.IMAGE:
             by_rest[said.rest].append(path)
         else:
             others.append(path)
-    full = {r: g for r, g in by_rest.items() if len({read_name(nifti_stem(p)).sequence for p in g}) > 1}
+    sequences = {p: channels.get(p) or read_name(nifti_stem(p)).sequence for p in paths}
+    full = {r: g for r, g in by_rest.items() if len({sequences[p] for p in g}) > 1}
     if len(full) < 2:
         return [paths]
     for path in others + [p for r, g in by_rest.items() if r not in full for p in g]:

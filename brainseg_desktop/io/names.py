@@ -9,10 +9,21 @@ from functools import lru_cache
 
 from brainseg_desktop.core.volume import Sequence
 
-_CONTRAST = r"(?:c|ce|cgd|gd|gad|gadolinium|km|post|postgd|postcontrast|contrast|\+c)"
-_T1 = re.compile(rf"^t1(?:w|wi|weighted)?(?P<contrast>{_CONTRAST})?(?:n|pre|mprage|tse|se|fl2d|w)?$")
+_CONTRAST = (
+    r"(?:c|ce|cgd|gd|gado?|gadolinium|km|kontrast|post|postgd|postgad|postcontrast|contrast|enhanced"
+    r"|\+c|\+gd?|\+km|c\+|gd\+)"
+)
+_T1 = re.compile(
+    rf"^t1(?:w|wi|weighted)?(?P<contrast>{_CONTRAST})?"
+    r"(?:n|nat|native?|pre|mprage|mp2rage|tse|se|fl2d|fspgr|spgr|bravo|tfe|vibe|space|w)?$"
+)
 _T2 = re.compile(r"^t2(?:w|wi|weighted|tse|blade)?$")
-_FLAIR = re.compile(r"^(?:t2w?)?-?(?:fs)?flair(?:w|3d|2d)?$|^t2f$|^3dflair$")
+_FLAIR = re.compile(
+    r"^(?:t2w?)?-?(?:fs)?flair(?:w|3d|2d|cor|fs)?$|^t2f$|^[23]dflair$|^(?:t2)?tirm$|^darkfluid$"
+)
+_BEFORE_T1 = re.compile(r"^(?:c|ce|post|gd|gad|km)-?t1w?$")
+# Words that turn a name of a sequence into that of a map or of another weighting.
+_NOT_IT = re.compile(r"^(?:map|mapping|rho|star|swi|hemo|relax)$")
 _BESIDE = re.compile(rf"^{_CONTRAST}$")
 _ANYWHERE = re.compile(r"^(gadolinium|postcontrast|postgd)$")
 _MASK = re.compile(
@@ -71,7 +82,7 @@ def read_name(stem: str) -> Name:
     >>> read_name("BraTS2021_00006_seg").kind.value
     'mask'
     """
-    words = [w for w in re.split(r"[_\-. ()]+", stem.lower()) if w]
+    words = [w for w in re.split(r"[_\-. (),\[\]]+", stem.lower()) if w]
     spots = _sequence_spots(words)
     rest = _rest(stem, words, min(spots) if spots else None)
     if any(_MASK.match(w) for w in words) or (words and words[-1].endswith(("mask", "seg"))):
@@ -93,11 +104,14 @@ def _sequence_spots(words: list[str]) -> dict[int, Sequence]:
     for i, word in enumerate(words):
         following = words[i + 1] if i + 1 < len(words) else ""
         before = words[i - 1] if i else ""
-        if _FLAIR.match(word) or (word == "t2" and following == "f"):
+        if _NOT_IT.match(following):
+            continue
+        is_dark = word == "dark" and following == "fluid"
+        if _FLAIR.match(word) or is_dark or (word == "t2" and following == "f"):
             spots[i] = Sequence.FLAIR
         elif _T2.match(word):
             spots[i] = Sequence.T2
-        elif word in ("ct1", "ct1w", "cet1", "cet1w"):
+        elif _BEFORE_T1.match(word):
             spots[i] = Sequence.T1CE
         elif match := _T1.match(word):
             contrast = (

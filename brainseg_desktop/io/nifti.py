@@ -15,11 +15,26 @@ from numpy.typing import NDArray
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Box, Grid
 from brainseg_desktop.core.labels import LabelScheme, whole_values
-from brainseg_desktop.core.volume import Sequence, Source, Volume, background_value, to_canonical, to_native
+from brainseg_desktop.core.volume import (
+    ImageChoice,
+    Sequence,
+    Source,
+    Volume,
+    background_value,
+    to_canonical,
+    to_native,
+)
 from brainseg_desktop.io import atomic
-from brainseg_desktop.io.gzipped import is_packed, pack, unpack, unpack_slowly
+from brainseg_desktop.io.gzipped import is_packed, pack, unpack
 from brainseg_desktop.io.nifti_header import NiftiHeader, mask_header, read_header
 from brainseg_desktop.io.schemes import read_sidecar, recognise_scheme
+
+# More cannot be a head; what states more is damaged, or too large to be shown.
+MAX_VOXELS = 1 << 27  # 512 x 512 x 512
+_HEAD = 540
+_TINY_MM = 1e-9
+_FAR_OFFSET = 1 << 26  # no extension is that long
+_FAR_MM = 1e6  # a kilometre away: numbers that are none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +85,12 @@ def nifti_stem(path: Path) -> str:
     return path.stem
 
 
-def read_volume(path: Path, sequence: Sequence | None = None, notes: list[UserError] | None = None) -> Volume:
+def read_volume(
+    path: Path,
+    sequence: Sequence | None = None,
+    notes: list[UserError] | None = None,
+    choice: ImageChoice | None = None,
+) -> Volume:
     """Read a 3-D image in canonical order.
 
     Parameters
@@ -79,7 +99,10 @@ def read_volume(path: Path, sequence: Sequence | None = None, notes: list[UserEr
         ``.nii``, ``.nii.gz`` (told by content) or ``.hdr`` with its ``.img``.
     sequence : Sequence or None
     notes : list, optional
-        Remarks for the user are appended: ``image_not_finite`` with the number of voxels.
+        Remarks for the user are appended: ``image_not_finite`` with the number of voxels, ``volume_chosen``,
+        ``units_converted``, ``sform_against_qform``, ``position_unstated``.
+    choice : ImageChoice, optional
+        Which volume of a file with several.
 
     Returns
     -------
@@ -91,16 +114,36 @@ def read_volume(path: Path, sequence: Sequence | None = None, notes: list[UserEr
     ------
     UserError
         ``file_missing``, ``file_unreadable``, ``not_nifti``, ``file_truncated``, ``image_part_missing``,
-        ``image_4d``, ``image_empty``, ``image_not_grey``, ``bad_affine``.
+        ``image_4d`` (params ``path``, ``shape``, ``count``), ``volume_outside``, ``image_empty``,
+        ``image_too_large``, ``image_not_grey``, ``bad_affine``.
     """
-    stored, grid, source = _read(path)
+    try:
+        stored, grid, source = _read(path, choice, notes)
+        return canonical_volume(stored, grid, source, sequence, notes)
+    except MemoryError as error:
+        raise UserError("image_too_large", path=path) from error
+
+
+def canonical_volume(
+    stored: NDArray[Any],
+    grid: Grid,
+    source: Source,
+    sequence: Sequence | None,
+    notes: list[UserError] | None,
+) -> Volume:
+    """A volume of values as stored; see `read_volume` on voxels that are not finite."""
     data = to_canonical(stored, source.native_axes)
     if data.dtype.kind == "f":
-        data = _without_holes(data, path, notes)
+        data = _without_holes(data, source.path, notes)
     return Volume(data, grid, source, sequence)
 
 
-def read_mask(path: Path, scheme: LabelScheme | None = None, hints: Iterable[str] = ()) -> MaskFile:
+def read_mask(
+    path: Path,
+    scheme: LabelScheme | None = None,
+    hints: Iterable[str] = (),
+    choice: ImageChoice | None = None,
+) -> MaskFile:
     """Read a mask and turn its numbers into tissues.
 
     Parameters
@@ -109,6 +152,8 @@ def read_mask(path: Path, scheme: LabelScheme | None = None, hints: Iterable[str
     scheme : LabelScheme or None
         None: find out (see `io.schemes`).
     hints : names of files that lie with it
+    choice : ImageChoice, optional
+        Which volume of a file with several.
 
     Raises
     ------
@@ -116,7 +161,21 @@ def read_mask(path: Path, scheme: LabelScheme | None = None, hints: Iterable[str
         As `read_volume`; also ``mask_not_finite``, ``label_not_whole``, ``label_outside_scheme``,
         ``scheme_ambiguous``.
     """
-    stored, grid, source = _read(path)
+    try:
+        return decode_mask(*_read(path, choice), scheme, hints)
+    except MemoryError as error:
+        raise UserError("image_too_large", path=path) from error
+
+
+def decode_mask(
+    stored: NDArray[Any],
+    grid: Grid,
+    source: Source,
+    scheme: LabelScheme | None,
+    hints: Iterable[str] = (),
+) -> MaskFile:
+    """The tissues of numbers as stored; see `read_mask`."""
+    path = source.path
     # A tumour fills a small part of the head: only the box around it is translated (8 ms instead of 50).
     box = Box.of(stored.T != 0).slices[::-1]
     data = stored[box]
@@ -213,40 +272,123 @@ def _canonical_to_native(source: Source, shape: tuple[int, int, int]) -> NDArray
     return affine
 
 
-def _read(path: Path) -> tuple[NDArray[Any], Grid, Source]:
+def _read(
+    path: Path, choice: ImageChoice | None = None, notes: list[UserError] | None = None
+) -> tuple[NDArray[Any], Grid, Source]:
     """Values as stored (scaled, native byte order, perhaps not finite), canonical grid and source."""
-    raw = _read_file(path)
+    raw = read_bytes(path)
     digest = hashlib.sha256(raw)
-    content = unpack(raw, path) if is_packed(raw) else raw
-    header = _header_of(content, path)
-    shape, dtype, offset = header.shape, header.dtype, header.offset
+    header = _header_of(unpack(raw, path, _HEAD) if is_packed(raw) else raw, path)
+    shape, dtype = header.shape, header.dtype
     if not shape or any(n < 1 for n in shape):
         raise UserError("image_empty", path=path)
-    if any(n > 1 for n in shape[3:]):
-        raise UserError("image_4d", path=path, shape=shape)
     if isinstance(dtype, str):
         raise UserError("image_not_grey", path=path, kind=dtype)
     x, y, z = (*shape, 1, 1)[:3]
     shape3 = (x, y, z)
+    index = choose_volume(path, shape, math.prod(shape[3:]), choice, notes)
+    check_size(path, shape3)
     needed = math.prod(shape3) * dtype.itemsize
+    if header.offset > _FAR_OFFSET:
+        raise UserError("file_truncated", path=path)
+    start = header.offset + index * needed
     if not header.is_single:
         pair = _pixel_file(path)
-        content = _read_file(pair, part_of=path)
-        digest.update(content)
-        if is_packed(content):
-            content = unpack(content, pair)
-    elif is_packed(raw) and len(content) < offset + needed:
-        content = unpack_slowly(raw, path)  # perhaps several gzip members, of which one was read
-    if len(content) < offset + needed:
+        raw = read_bytes(pair, part_of=path)
+        digest.update(raw)
+    if is_packed(raw):
+        content = unpack(raw, path, start + needed, start)
+        start = 0
+    else:
+        content = raw
+    if len(content) < start + needed:
         raise UserError("file_truncated", path=path)
-    stored: NDArray[Any] = np.ndarray(shape3, dtype, buffer=content, offset=offset, order="F")
+    stored: NDArray[Any] = np.ndarray(shape3, dtype, buffer=content, offset=start, order="F")
     grid, axes = _grid_of(header, shape3, path)
-    source = Source(path, digest.hexdigest(), header, shape3, axes)
-    return _scaled(stored, header.scaling), grid, source
+    if notes is not None:
+        notes += _position_notes(header, shape3, path)
+    several = math.prod(shape[3:]) > 1
+    source = Source(path, digest.hexdigest(), header, shape3, axes, volume=index + 1 if several else 0)
+    return scaled_values(stored, header.scaling), grid, source
 
 
-def _read_file(path: Path, part_of: Path | None = None) -> bytes:
+def choose_volume(
+    path: Path,
+    shape: tuple[int, ...],
+    count: int,
+    choice: ImageChoice | None,
+    notes: list[UserError] | None,
+) -> int:
+    """Index of the volume to read of a file that holds `count` of them.
+
+    Raises
+    ------
+    UserError
+        ``image_4d`` (params ``path``, ``shape``, ``count``) if nobody said which of several,
+        ``volume_outside`` if there is none with that number.
+    """
+    wanted = choice.volume if choice is not None else None
+    if wanted is None:
+        if count > 1:
+            raise UserError("image_4d", path=path, shape=shape, count=count)
+        return 0
+    if count == 1:
+        # What was said of an exam holds for those of its files that leave a choice.
+        if wanted > 1 and notes is not None:
+            notes.append(UserError("volume_single", path=path))
+        return 0
+    if not 1 <= wanted <= count:
+        raise UserError("volume_outside", path=path, volume=wanted, count=count)
+    if notes is not None:
+        notes.append(UserError("volume_chosen", path=path, volume=wanted, count=count))
+    return wanted - 1
+
+
+def check_size(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse what a header states before memory is taken for it.
+
+    Raises
+    ------
+    UserError
+        ``image_too_large``.
+    """
+    if math.prod(shape) > MAX_VOXELS:
+        raise UserError("image_too_large", path=path, shape=shape)
+
+
+def _position_notes(header: NiftiHeader, shape: tuple[int, int, int], path: Path) -> list[UserError]:
+    """What the user should know of how the place in space was understood."""
+    notes = []
+    unit, factor = header.unit
+    if factor != 1.0:
+        notes.append(UserError("units_converted", path=path, unit=unit, factor=factor))
+    other = header.other_affine
+    if other is not None and np.abs(other).max() < _FAR_MM:
+        corners = np.stack(np.meshgrid(*[(0, n - 1) for n in shape], indexing="ij"), axis=-1).reshape(-1, 3)
+        shift = header.affine - other
+        apart = float(np.abs(corners @ shift[:3, :3].T + shift[:3, 3]).max())
+        # As `Grid.mismatch`: what is no rounding error.
+        smallest = min(Grid(shape, header.affine).spacing_mm)
+        if apart > max(0.01, 0.05 * smallest):
+            notes.append(UserError("sform_against_qform", path=path, apart_mm=apart))
+    if header.codes == (0, 0):
+        notes.append(UserError("position_unstated", path=path))
+    return notes
+
+
+def read_bytes(path: Path, part_of: Path | None = None) -> bytes:
+    """All of a file.
+
+    Raises
+    ------
+    UserError
+        ``file_missing``, ``file_unreadable``, ``not_nifti`` for a folder; ``image_part_missing`` for the
+        second file of an image whose first is `part_of`.
+    """
     try:
+        # A pipe or a device would never end.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise UserError("file_unreadable", path=path, reason="no ordinary file")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         if part_of is not None:
@@ -300,11 +442,18 @@ def canonical_grid(
 ) -> tuple[Grid, tuple[tuple[int, int], ...]]:
     """Canonical grid of an array as stored, and for each canonical axis the stored axis and direction.
 
+    Parameters
+    ----------
+    affine : (4, 4) array
+        Stored voxel index to RAS mm.
+
     Raises
     ------
     ValueError, numpy.linalg.LinAlgError
-        If the affine is singular or not finite.
+        If the affine is singular, not finite, or leads to a place where no image lies.
     """
+    if not (np.abs(affine[:3]).max() < _FAR_MM and np.abs(affine[:3, :3]).max(axis=0).min() > _TINY_MM):
+        raise ValueError("farther away than any image lies")
     stored = Grid(shape, affine)
     axes = [(0, 1)] * 3
     for axis, code in enumerate(stored.axis_codes):
@@ -316,7 +465,7 @@ def canonical_grid(
     return Grid(canonical_shape, stored.voxel_to_world @ turn), tuple(axes)
 
 
-def _scaled(stored: NDArray[Any], scaling: tuple[float, float] | None) -> NDArray[Any]:
+def scaled_values(stored: NDArray[Any], scaling: tuple[float, float] | None) -> NDArray[Any]:
     """Values after slope and intercept, in the machine's byte order; no floats but float32."""
     if scaling is None:
         if stored.dtype.kind == "f":

@@ -64,6 +64,7 @@ _NO_GREY = {
 }  # fmt: skip
 _UINT8, _INT16 = 2, 4
 _MM = 2
+_UNITS = {1: ("m", 1000.0), 3: ("micron", 0.001)}  # of xyzt_units; what is not stated is mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,32 +145,76 @@ class NiftiHeader:
         return slope, inter
 
     @property
+    def unit(self) -> tuple[str, float]:
+        """Unit of lengths, and how many millimetres it has."""
+        return _UNITS.get(int(self.numbers("xyzt_units")[0]) & 7, ("mm", 1.0))
+
+    @property
+    def codes(self) -> tuple[int, int]:
+        """The sform's and the qform's code; 0 where a code says that there is none, or is none."""
+        sform, qform = (int(self.numbers(name)[0]) for name in ("sform_code", "qform_code"))
+        return (sform if 0 < sform <= 5 else 0, qform if 0 < qform <= 5 else 0)
+
+    @property
     def affine(self) -> NDArray[np.float64]:
         """Stored voxel index to RAS mm; may be singular or not finite.
+
+        The sform where it is set, since programs that move an image write it there; else the qform; else the
+        voxel sizes alone.
 
         Raises
         ------
         ValueError
             If the quaternion is none.
         """
+        sform, qform = self.codes
+        affine = self._sform() if sform else self._qform() if qform else self._from_sizes()
+        return _scaled(affine, self.unit[1])
+
+    @property
+    def other_affine(self) -> NDArray[np.float64] | None:
+        """The qform where the sform is taken; None if only one is set, or the quaternion is none."""
+        if 0 in self.codes:
+            return None
+        try:
+            affine = self._qform()
+        except ValueError:
+            return None
+        return _scaled(affine, self.unit[1])
+
+    def _sform(self) -> NDArray[np.float64]:
         affine = np.eye(4)
-        if 0 < int(self.numbers("sform_code")[0]) <= 5:
-            affine[:3] = np.reshape(self.numbers("srow"), (3, 4))
-            return affine
-        qfac, *sizes = self.numbers("pixdim")[:4]
-        # A size of 0 counts as 1, as nibabel mends it.
-        zooms = np.array([abs(s) if s != 0 else 1.0 for s in sizes])
-        if 0 < int(self.numbers("qform_code")[0]) <= 5:
-            zooms[2] *= -1.0 if qfac == -1 else 1.0
+        affine[:3] = np.reshape(self.numbers("srow"), (3, 4))
+        return affine
+
+    def _sizes(self) -> NDArray[np.float64]:
+        """Voxel sizes; one of 0 counts as 1, as nibabel mends it."""
+        return np.array([abs(s) if s != 0 else 1.0 for s in self.numbers("pixdim")[1:4]])
+
+    def _qform(self) -> NDArray[np.float64]:
+        affine, zooms = np.eye(4), self._sizes()
+        zooms[2] *= -1.0 if self.numbers("pixdim")[0] == -1 else 1.0
+        with np.errstate(over="ignore", invalid="ignore"):
             affine[:3, :3] = _rotation(self.numbers("quatern"), 3 * self._precision) * zooms
-            affine[:3, 3] = self.numbers("qoffset")
-            return affine
+        affine[:3, 3] = self.numbers("qoffset")
+        return affine
+
+    def _from_sizes(self) -> NDArray[np.float64]:
+        affine, zooms = np.eye(4), self._sizes()
         shape = np.array((*self.shape, 1, 1, 1)[:3])
         zooms[len(self.shape) :] = 1.0
         zooms[0] *= -1  # Analyze's old rule, kept by SPM and nibabel: x runs to the left
         affine[:3, :3] = np.diag(zooms)
-        affine[:3, 3] = -(shape - 1) / 2.0 * zooms
+        with np.errstate(over="ignore", invalid="ignore"):
+            affine[:3, 3] = -(shape - 1) / 2.0 * zooms
         return affine
+
+
+def _scaled(affine: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """An affine in millimetres; what is too large for a number becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        affine[:3] *= factor
+    return affine
 
 
 def read_header(content: bytes) -> NiftiHeader | None:

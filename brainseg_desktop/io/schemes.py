@@ -183,7 +183,7 @@ def read_sidecar(mask: Path, sha256: str) -> Mapping[str, Any] | None:
     """
     try:
         content = json.loads(sidecar_path(mask).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or content.get("program") != PROGRAM or content.get("sha256") != sha256:
         return None

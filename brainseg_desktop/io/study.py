@@ -209,7 +209,7 @@ def read_unblinded(folder: Path) -> Unblinded | None:
         return msgspec.json.decode(path.read_bytes(), type=Unblinded)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError("study_broken", path=path, reason=str(error)) from error
 
 

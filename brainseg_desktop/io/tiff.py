@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
+import math
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +30,9 @@ from brainseg_desktop.io.schemes import read_sidecar, scheme_named
 CHANNELS = (Sequence.T1, Sequence.FLAIR, Sequence.T1CE)
 _SLICE = re.compile(r"^(?P<stem>.+?)_(?P<number>\d+)(?P<mask>_mask)?\.tiff?$", re.I)
 _THREADS = 4
+_MOST_PAGES, _MOST_PARTS = 8192, 1 << 18
+# What the library remarks on each damaged tag says nothing to a reader; a file that it refuses is told by us.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def slices_in(folder: Path, names: Iterable[str] | None = None) -> tuple[dict[int, Path], dict[int, Path]]:
@@ -53,7 +58,11 @@ def nominal_grid(shape: tuple[int, int, int]) -> Grid:
     return Grid(shape, np.diag([1.0, 1.0, thickness, 1.0]), spacing_known=False)
 
 
-def read_slices(folder: Path, notes: list[UserError] | None = None) -> dict[Sequence, Volume]:
+def read_slices(
+    folder: Path,
+    notes: list[UserError] | None = None,
+    spacing_mm: tuple[float, float, float] | None = None,
+) -> dict[Sequence, Volume]:
     """Read a patient's folder as three volumes on one grid.
 
     Parameters
@@ -62,6 +71,8 @@ def read_slices(folder: Path, notes: list[UserError] | None = None) -> dict[Sequ
     notes : list, optional
         Remarks for the user are appended: ``channel_is_copy`` (a known defect of the LGG set: the pre- or
         post-contrast channel is the FLAIR image again).
+    spacing_mm : tuple of float, optional
+        As somebody said it: columns, rows, slices.
 
     Raises
     ------
@@ -79,7 +90,8 @@ def read_slices(folder: Path, notes: list[UserError] | None = None) -> dict[Sequ
             raise UserError("slice_channels", path=path, shape=picture.shape)
     _check_shapes(files, pictures)
     rows, columns, _ = pictures[0].shape
-    grid = nominal_grid((columns, rows, len(files)))
+    shape = (columns, rows, len(files))
+    grid = nominal_grid(shape) if spacing_mm is None else Grid(shape, np.diag([*spacing_mm, 1.0]))
     stack = np.stack(pictures)  # slice, row, column, channel
     source = _source(folder, digest, (columns, rows, len(files)), files)
     volumes = {
@@ -222,6 +234,27 @@ def _read_files(files: tuple[Path, ...]) -> tuple[list[NDArray[Any]], str]:
     return [picture for _, picture in results], digest.hexdigest()
 
 
+def check_parts(file: Any) -> None:
+    """Refuse what a TIFF states before its library works on it for minutes: pages and strips without end.
+
+    Parameters
+    ----------
+    file : tifffile.TiffFile
+
+    Raises
+    ------
+    ValueError
+        What is wrong.
+    """
+    count = len(file.pages)
+    first = file.pages.first
+    parts = count * math.prod(first.chunked)
+    if math.prod(first.shape) < 1 or count > _MOST_PAGES or parts > _MOST_PARTS:
+        raise ValueError(f"it states {count} pages of {first.shape} in {parts} parts")
+    if parts > file.filehandle.size:
+        raise ValueError(f"it states {parts} parts, more than it has bytes")
+
+
 def _read_file(path: Path) -> tuple[bytes, NDArray[Any]]:
     import tifffile
 
@@ -233,6 +266,7 @@ def _read_file(path: Path) -> tuple[bytes, NDArray[Any]]:
         raise UserError("file_unreadable", path=path, reason=error.strerror or str(error)) from error
     try:
         with tifffile.TiffFile(io.BytesIO(raw)) as file:
+            check_parts(file)
             picture = file.asarray()
     except Exception as error:  # the decoders raise whatever they like on damaged data
         raise UserError("slice_unreadable", path=path, reason=str(error) or type(error).__name__) from error

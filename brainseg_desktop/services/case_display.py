@@ -136,7 +136,7 @@ def load_display(case: Case) -> CaseDisplay | None:
             raise msgspec.ValidationError(f"written by a newer version ({display.version})")
         if not all(map(_is_window, display.windows.values())):
             raise msgspec.ValidationError("a window without width")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError("display_broken", path=set_aside(path), reason=str(error)) from error
     # The files used last are kept when there are too many.
     with suppress(OSError):

@@ -9,11 +9,14 @@ from typing import Any
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.labels import LabelScheme
-from brainseg_desktop.core.volume import Sequence
-from brainseg_desktop.io.layouts import CaseFiles, find_case, find_cases
+from brainseg_desktop.core.volume import ImageChoice, Sequence
+from brainseg_desktop.io.images import is_image_name, read_image
+from brainseg_desktop.io.layouts import CaseFiles, assign, find_case, find_cases
 from brainseg_desktop.io.mask_files import mask_form
 from brainseg_desktop.io.names import NameKind, read_name
-from brainseg_desktop.io.nifti import is_nifti_name, nifti_stem, read_volume
+from brainseg_desktop.io.nifti import nifti_stem
+from brainseg_desktop.io.pictures import is_stack_name
+from brainseg_desktop.io.tiff import slices_in
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import load_mask, open_case
 
@@ -30,8 +33,8 @@ class CheckResult:
     name : str
     opens : bool
     kind : str
-        ``"nifti"``, ``"slices"`` or ``"dicom"``, of masks ``"nrrd"`` or ``"dicom-seg"`` too; empty if
-        nothing was found.
+        ``"nifti"``, ``"nrrd"``, ``"pictures"`` (TIFF stacks, folders of slices), ``"slices"`` (as the LGG
+        set) or ``"dicom"``, of masks ``"dicom-seg"`` too; empty if nothing was found.
     sequences, missing : tuple of str
     masks : mapping of rater to the name of its label scheme
     shape, spacing_mm : of the grid; spacing None where the files do not state it
@@ -79,7 +82,9 @@ class CheckResult:
         }
 
 
-def check(path: Path, scheme: LabelScheme | None = None) -> list[CheckResult]:
+def check(
+    path: Path, scheme: LabelScheme | None = None, choice: ImageChoice | None = None
+) -> list[CheckResult]:
     """Look at a path; a folder of cases gives one result for each.
 
     Everything is read, since a file that is cut short shows it only at its end.
@@ -87,19 +92,36 @@ def check(path: Path, scheme: LabelScheme | None = None) -> list[CheckResult]:
     try:
         form = mask_form(path)
         if form:
-            return [_check_mask(path, scheme, form)]
-        if path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).kind is NameKind.MASK:
-            return [_check_mask(path, scheme)]
-        if path.is_file() and is_nifti_name(path) and read_name(nifti_stem(path)).sequence is None:
-            return [_check_image(path)]
-        cases = find_cases(path) if path.is_dir() else []
-        return [check_case(files, scheme) for files in (cases or [find_case(path)])]
+            return [_check_mask(path, scheme, choice, form)]
+        if path.is_file() and _is_one_volume(path):
+            said = read_name(nifti_stem(path))
+            if said.kind is NameKind.MASK:
+                return [_check_mask(path, scheme, choice)]
+            if said.sequence is None:
+                return [_check_image(path, choice)]
+        left_out: list[UserError] = []
+        cases = find_cases(path, left_out) if path.is_dir() else []
+        results = [check_case(files, scheme, choice) for files in (cases or [find_case(path)])]
+        results += [
+            CheckResult(n.params["path"], "nothing", n.params["path"].name, False, problems=(words(n),))
+            for n in left_out
+            if isinstance(n.params["path"], Path)
+        ]
+        return results
     except UserError as error:
         return [CheckResult(path, "nothing", path.name, False, problems=(words(error),))]
 
 
-def check_case(files: CaseFiles, scheme: LabelScheme | None = None) -> CheckResult:
+def _is_one_volume(path: Path) -> bool:
+    """Whether a file holds a volume by itself, rather than being a slice of a folder's."""
+    return is_image_name(path) or (is_stack_name(path) and path not in slices_in(path.parent)[0].values())
+
+
+def check_case(
+    files: CaseFiles, scheme: LabelScheme | None = None, choice: ImageChoice | None = None
+) -> CheckResult:
     """Open a case and say what was found."""
+    files = files if choice is None else files.with_choice(choice)
     place = files.folder or next(iter(files.images.values()), Path(files.name))
     try:
         opened = open_case(files, scheme=scheme)
@@ -126,31 +148,33 @@ def check_case(files: CaseFiles, scheme: LabelScheme | None = None) -> CheckResu
     )
 
 
-def _check_image(path: Path) -> CheckResult:
+def _check_image(path: Path, choice: ImageChoice | None) -> CheckResult:
     """A file by itself whose name tells nothing: it opens once somebody says what it is."""
     remarks: list[UserError] = []
-    volume = read_volume(path, None, remarks)
+    volume = read_image(path, None, remarks, choice)
     remarks.append(UserError("sequence_unnamed", path=path))
     return CheckResult(
         path,
         "image",
         nifti_stem(path),
         True,
-        "nifti",
+        assign([path]).kind.value,
         shape=volume.grid.shape,
         spacing_mm=_spacing(volume.grid),
         notes=tuple(words(remark) for remark in remarks),
     )
 
 
-def _check_mask(path: Path, scheme: LabelScheme | None, form: str = "nifti") -> CheckResult:
-    mask = load_mask(path, scheme)
+def _check_mask(
+    path: Path, scheme: LabelScheme | None, choice: ImageChoice | None, form: str = ""
+) -> CheckResult:
+    mask = load_mask(path, scheme, choice)
     return CheckResult(
         path,
         "mask",
         nifti_stem(path),
         True,
-        form,
+        form or assign([path]).kind.value,
         masks=((nifti_stem(path), mask.scheme.name),),
         shape=mask.grid.shape,
         spacing_mm=_spacing(mask.grid),

@@ -18,7 +18,7 @@ from typing import Any
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import REGIONS, LabelScheme, Region
-from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.core.volume import ImageChoice, Sequence
 from brainseg_desktop.io.atomic import write_bytes, write_error
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind, find_case
 from brainseg_desktop.io.schemes import scheme_named
@@ -40,6 +40,10 @@ from brainseg_desktop.services.worker_client import WorkerClient
 
 DEFAULT_SCHEME = "brats2023"
 WHOLE_TUMOUR_SCHEME = "lgg"
+_READING_NOTES = (
+    *("volume_chosen", "volume_single", "units_converted", "sform_against_qform", "position_unstated"),
+    *("picture_axes", "spacing_not_given", "spacing_given"),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +121,7 @@ class Segmenting:
         uncertainty: bool,
         align: str = "headers",
         reference: Sequence | None = None,
+        choice: ImageChoice | None = None,
     ) -> None:
         self._client = client
         self._model = model
@@ -126,6 +131,7 @@ class Segmenting:
         self._uncertainty = uncertainty
         self._align = align
         self._reference = reference
+        self._choice = choice
         self._written: set[Path] = set()
 
     def __call__(self, case: Path | CaseFiles, progress: Progress) -> Segmented:
@@ -134,6 +140,7 @@ class Segmenting:
         try:
             files = case if isinstance(case, CaseFiles) else find_case(case)
             name = files.name
+            files = files if self._choice is None else files.with_choice(self._choice)
             opened = open_case(files, scheme=self._scheme, reference=self._reference)
             opened = bring_together(opened, self._align)
             rating, seconds = self.predict(opened.case, progress)
@@ -182,10 +189,15 @@ class Segmenting:
             volumes_ml=volumes_ml(opened.case, rating),
             output=exported.path,
             uncertainty=uncertainty,
-            notes=grid_remarks(opened),
+            notes=(*grid_remarks(opened), *reading_remarks(opened)),
             alignment=alignment_record(opened.case),
             outside=tuple(rating.details.get("outside", ())),
         )
+
+
+def reading_remarks(opened: OpenedCase) -> tuple[str, ...]:
+    """Sentences on how the place, the size and the volume of the images were understood."""
+    return tuple(words(note) for note in opened.notes if note.code in _READING_NOTES)
 
 
 def grid_remarks(opened: OpenedCase) -> tuple[str, ...]:
@@ -233,6 +245,7 @@ def segment_cases(
     uncertainty: bool = False,
     align: str = "headers",
     reference: Sequence | None = None,
+    choice: ImageChoice | None = None,
 ) -> Iterator[Segmenting]:
     """Make the output folder and the worker, and end the worker afterwards.
 
@@ -248,7 +261,7 @@ def segment_cases(
     client = WorkerClient()
     try:
         client.warm_up(found, device)
-        yield Segmenting(client, found, device, folder, chosen, uncertainty, align, reference)
+        yield Segmenting(client, found, device, folder, chosen, uncertainty, align, reference, choice)
     finally:
         client.close()
 
@@ -312,6 +325,7 @@ def do_whole_job(case_path: Path, folder: Path, progress: Progress) -> list[str]
         f"There is no display, so the job was done without a window: {case.name}, "
         f"{len(case.volumes)} sequences, outlined by {rating.rater} in {seconds:.1f} s.",
         *grid_remarks(opened),
+        *reading_remarks(opened),
         f"Mask:     {exported.path}",
     ]
     rows = [(rating.rater, rating.label_map.array)]

@@ -41,7 +41,7 @@ def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | N
         written = getattr(value, "version", version)
         if written > version:
             raise msgspec.ValidationError(f"written by a newer version ({written})")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return kind(), UserError("settings_broken", path=set_aside(path), reason=str(error))
     return value, None
 

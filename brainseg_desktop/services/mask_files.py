@@ -6,6 +6,7 @@ from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme, Region
+from brainseg_desktop.core.volume import ImageChoice
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.compare import AgreementReport, compare
@@ -17,7 +18,11 @@ from brainseg_desktop.services.opening import load_mask, on_one_grid
 
 
 def compare_files(
-    reference: Path, mask: Path, scheme: str | None = None, tolerance_mm: float = 1.0
+    reference: Path,
+    mask: Path,
+    scheme: str | None = None,
+    tolerance_mm: float = 1.0,
+    choice: ImageChoice | None = None,
 ) -> AgreementReport:
     """Measure the agreement of one mask file with another.
 
@@ -26,6 +31,9 @@ def compare_files(
     reference, mask : NIfTI files, or folders of mask slices
     scheme : str, optional
         How both number their labels; found out for each if left out.
+    tolerance_mm : float
+    choice : ImageChoice, optional
+        Which volume of a mask with several, and the spacing of pictures.
 
     Raises
     ------
@@ -33,7 +41,7 @@ def compare_files(
         What reading a mask raises; ``mask_grid_mismatch``.
     """
     chosen = scheme_named(scheme) if scheme else None
-    first, second = on_one_grid(_load_pair(reference, mask, chosen))
+    first, second = on_one_grid(_load_pair(reference, mask, chosen, choice))
     return compare(
         first.tissues,
         second.tissues,
@@ -46,28 +54,30 @@ def compare_files(
     )
 
 
-def _load_pair(reference: Path, mask: Path, scheme: LabelScheme | None) -> tuple[MaskFile, MaskFile]:
+def _load_pair(
+    reference: Path, mask: Path, scheme: LabelScheme | None, choice: ImageChoice | None
+) -> tuple[MaskFile, MaskFile]:
     """Both masks; where one alone does not tell its scheme it is taken to be numbered like the other."""
     try:
-        first = load_mask(reference, scheme)
+        first = load_mask(reference, scheme, choice)
     except UserError as error:
         if error.code != "scheme_ambiguous":
             raise
-        second = load_mask(mask, scheme)
-        return _load_like(reference, second, error), second
+        second = load_mask(mask, scheme, choice)
+        return _load_like(reference, second, error, choice), second
     try:
-        return first, load_mask(mask, scheme)
+        return first, load_mask(mask, scheme, choice)
     except UserError as error:
         if error.code != "scheme_ambiguous":
             raise
-        return first, _load_like(mask, first, error)
+        return first, _load_like(mask, first, error, choice)
 
 
-def _load_like(path: Path, other: MaskFile, error: UserError) -> MaskFile:
+def _load_like(path: Path, other: MaskFile, error: UserError, choice: ImageChoice | None) -> MaskFile:
     candidates = error.params.get("candidates")
     if not isinstance(candidates, list) or other.scheme.name not in candidates:
         raise error
-    return load_mask(path, other.scheme)
+    return load_mask(path, other.scheme, choice)
 
 
 def _common_regions(first: MaskFile, second: MaskFile) -> list[Region]:
@@ -76,7 +86,13 @@ def _common_regions(first: MaskFile, second: MaskFile) -> list[Region]:
 
 
 def export_file(
-    mask: Path, image: Path, form: str, output: Path, scheme: str | None = None, wide: bool = False
+    mask: Path,
+    image: Path,
+    form: str,
+    output: Path,
+    scheme: str | None = None,
+    wide: bool = False,
+    choice: ImageChoice | None = None,
 ) -> tuple[Path, ...]:
     """Write a mask on the grid of an image, in another form.
 
@@ -93,6 +109,8 @@ def export_file(
         How the mask numbers its labels, read and written.
     wide : bool
         Numbers as int16 where the form offers it.
+    choice : ImageChoice, optional
+        Which volume of an image with several, and the spacing of pictures.
 
     Returns
     -------
@@ -105,7 +123,7 @@ def export_file(
         ``format_not_offered``; what reading and `services.exporting.run.write_form` raise.
     """
     chosen = form_named(form)
-    case = case_like(image)
+    case = case_like(image, choice)
     refusal = chosen.refuse(case)
     if refusal is not None:
         raise refusal

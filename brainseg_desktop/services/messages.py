@@ -20,7 +20,41 @@ SENTENCES: dict[str, str] = {
     "file_truncated": "{path} is cut short. Copy or download it again.",
     "not_nifti": "{path} is not a NIfTI file ({reason}). Choose a .nii or .nii.gz file.",
     "image_part_missing": "{path} needs {missing} beside it. Copy both files into the same folder.",
-    "image_4d": "{path} has more than three dimensions ({shape}). Save one volume of it as its own file.",
+    "image_4d": (
+        "{path} holds {count} volumes ({shape}). Say which one: --volume 1 to {count}, or choose it in the "
+        "window."
+    ),
+    "not_nrrd": "{path} is not an NRRD image that can be read here ({reason}). Save it again as .nrrd.",
+    "nrrd_space": (
+        "{path} states its place in the space {space}, which does not tell left from right. Save it in "
+        "left-posterior-superior."
+    ),
+    "image_flat": "{path} is no volume: its size is {shape}, without three axes in space. Choose a volume.",
+    "picture_axes": (
+        "{path} holds pictures, which state no sides: slices are taken to run upwards, rows to the back and "
+        "columns to the patient's left."
+    ),
+    "spacing_not_given": (
+        "{path} states no voxel size, so nothing is given in mm or mL. Say it with --spacing-mm, or in the "
+        "window."
+    ),
+    "spacing_given": "{path}: voxels of {spacing} mm, as you said.",
+    "spacing_impossible": "A voxel size of {spacing} mm cannot be. Give three sizes in mm, such as 1,1,1.",
+    "folder_unreadable": "{path} cannot be listed and was left out. Check its permissions.",
+    "volume_outside": "{path} has no volume {volume}. Choose one from 1 to {count}.",
+    "volume_single": "{path} holds one volume only, which was opened.",
+    "volume_chosen": "{path}: volume {volume} of {count}.",
+    "units_converted": "{path} states its lengths in {unit}; they were turned into millimetres.",
+    "sform_against_qform": (
+        "{path} states two places in space (sform and qform) that lie up to {apart_mm} mm apart. The sform "
+        "was taken, as most programs do; check the sides and the position."
+    ),
+    "position_unstated": (
+        "{path} states no directions. It is shown as such files usually lie: check left and right."
+    ),
+    "image_too_large": (
+        "{path} is too large to be read here, or its header is damaged. Export a smaller part of it."
+    ),
     "image_empty": "{path} holds no voxels. Export it again.",
     "image_not_grey": "{path} holds no grey values ({kind}). Choose a grey-scale image.",
     "image_not_finite": (

@@ -16,8 +16,8 @@ from brainseg_desktop.core.geometry import Grid
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.placing import joint_grid, offset_on, placed
-from brainseg_desktop.core.volume import Sequence, Source, Volume
-from brainseg_desktop.io import nifti, tiff
+from brainseg_desktop.core.volume import ImageChoice, Sequence, Source, Volume
+from brainseg_desktop.io import images, nifti, tiff
 from brainseg_desktop.io.dicom.header import DicomHeader
 from brainseg_desktop.io.dicom.read import read_series
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind
@@ -25,11 +25,13 @@ from brainseg_desktop.io.mask_files import read_any_mask
 from brainseg_desktop.io.names import read_name
 from brainseg_desktop.io.nifti import MaskFile
 from brainseg_desktop.io.nifti_header import NiftiHeader
+from brainseg_desktop.io.nrrd import NrrdHeader
 from brainseg_desktop.io.schemes import recognise_scheme, scheme_named
 from brainseg_desktop.services.studies.blinding import check_open
 
 # Where nothing else tells, the grid of a case is that of the sequence a mask is usually drawn on.
 GRID_ORDER = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
+_PICTURE_NOTES = ("picture_axes", "spacing_not_given", "spacing_given")
 REFERENCE_NAME = "Reference"
 
 
@@ -106,18 +108,22 @@ def read_case(
         masks: list[tuple[Path, Future[MaskFile]]] = []
         if files.kind is CaseKind.SLICES:
             folder = next(iter(files.images.values()))
-            stack = pool.submit(tiff.read_slices, folder, notes)
+            spacing = next((c.spacing_mm for c in files.choices.values()), None)
+            stack = pool.submit(tiff.read_slices, folder, notes, spacing)
             masks = [(path, pool.submit(tiff.read_masks, path)) for path in files.masks]
             volumes = {s: v for s, v in stack.result().items() if s in files.images}
         else:
             reads = [
                 (s, pool.submit(read_series, files.series[s], s, notes))
                 if s in files.series
-                else (s, pool.submit(nifti.read_volume, files.images[s], s, notes))
+                else (s, pool.submit(images.read_image, p, s, notes, files.choices.get(p)))
                 for s in Sequence
-                if s in files.images
+                if (p := files.images.get(s)) is not None
             ]
-            masks = [(path, pool.submit(nifti.read_mask, path, scheme, hints)) for path in files.masks]
+            masks = [
+                (p, pool.submit(read_any_mask, p, scheme, hints, None, files.choices.get(p)))
+                for p in files.masks
+            ]
             volumes = {s: read.result() for s, read in reads}
     case = Case(files.name, reference_grid(volumes, _mask_grids(masks), reference), volumes)
     notes += off_grid_notes(case)
@@ -129,7 +135,19 @@ def read_case(
             notes.append(mask.why)
         except UserError as error:
             problems.append(error)
-    return OpenedCase(case, tuple(notes), tuple(problems))
+    return OpenedCase(case, tuple(_told_once(notes)), tuple(problems))
+
+
+def _told_once(notes: Iterable[UserError]) -> Iterator[UserError]:
+    """Remarks on pictures that hold for all sequences of a case are made once, of their folder."""
+    told = set()
+    for note in notes:
+        path = note.params.get("path")
+        if note.code not in _PICTURE_NOTES or not isinstance(path, Path):
+            yield note
+        elif note.code not in told:
+            told.add(note.code)
+            yield UserError(note.code, **{**note.params, "path": path.parent})
 
 
 def reference_grid(
@@ -172,7 +190,7 @@ def _mask_grids(masks: Iterable[tuple[Path, Future[MaskFile]]]) -> Iterator[Grid
         if error is None:
             yield read.result().grid
         elif isinstance(error, UserError) and error.code == "scheme_ambiguous":
-            yield nifti.read_volume(path).grid
+            yield images.read_image(path).grid
 
 
 def off_grid_notes(case: Case) -> list[UserError]:
@@ -210,28 +228,33 @@ def _space(source: Source) -> str:
     """
     if isinstance(source.header, DicomHeader):
         return source.header.frame_of_reference_uid
+    if isinstance(source.header, NrrdHeader):
+        return "patient" if source.header.has_place else ""
     if not isinstance(source.header, NiftiHeader):
         return ""
-    codes = (int(source.header.numbers(name)[0]) for name in ("sform_code", "qform_code"))
-    code = next((c for c in codes if 0 < c <= 5), 0)
+    code = next((c for c in source.header.codes if c), 0)
     return ("", "patient", "patient", "talairach", "mni", "template")[code]
 
 
 def check_readable(paths: Iterable[Path]) -> None:
-    """Read NIfTI images only to see that they can be read.
+    """Read images only to see that they can be read; one of several volumes can, once somebody says which.
 
     Raises
     ------
     UserError
-        What `io.nifti.read_volume` raises for the first that cannot; ``blinded_mask``, ``blinded_case``.
+        What `io.images.read_image` raises for the first that cannot; ``blinded_mask``, ``blinded_case``.
     """
     paths = tuple(paths)
     check_open(paths)
     for path in paths:
-        nifti.read_volume(path)
+        try:
+            images.read_image(path)
+        except UserError as error:
+            if error.code != "image_4d":
+                raise
 
 
-def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:
+def load_mask(path: Path, scheme: LabelScheme | None = None, choice: ImageChoice | None = None) -> MaskFile:
     """Read a mask without a case, in any form of `io.mask_files`.
 
     Raises
@@ -240,7 +263,7 @@ def load_mask(path: Path, scheme: LabelScheme | None = None) -> MaskFile:
         ``blinded_mask``, ``blinded_case``; what `io.mask_files.read_any_mask` raises.
     """
     check_open([path])
-    return read_any_mask(path, scheme)
+    return read_any_mask(path, scheme, choice=choice)
 
 
 def read_rating(

@@ -51,6 +51,17 @@ def code_of(path):
         ("t1", "T1"),
         ("5_t1_mprage_sag", "T1"),
         ("TCGA.AB.t1Gd", "T1CE"),
+        ("UCSF-PDGM-0004_T1c_bias", "T1CE"),
+        ("UPENN-GBM-00001_11_T1GD", "T1CE"),
+        ("p_T1+C", "T1CE"),
+        ("p T1 (post contrast)", "T1CE"),
+        ("p-postT1", "T1CE"),
+        ("p_T1_pre_contrast", "T1"),
+        ("p_t1_nativ", "T1"),
+        ("ασθενής_7_T1w", "T1"),
+        ("ΑΣΘΕΝΗΣ 7 FLAIR", "FLAIR"),
+        ("7_t2_tirm_tra_dark-fluid", "FLAIR"),
+        ("T2W_TSE", "T2"),
     ],
 )
 def test_names_of_images(stem, sequence):
@@ -72,6 +83,10 @@ def test_names_of_images(stem, sequence):
         ("p_brain_mask", NameKind.UNKNOWN),
         ("scan0001", NameKind.UNKNOWN),
         ("p_t1_in_t2", NameKind.UNKNOWN),
+        ("p_t2_star", NameKind.UNKNOWN),
+        ("p_T1_map", NameKind.UNKNOWN),
+        ("case_0000", NameKind.UNKNOWN),
+        ("UCSF-PDGM-0004_tumor_segmentation", NameKind.MASK),
     ],
 )
 def test_other_names(stem, kind):
@@ -209,3 +224,48 @@ def test_nothing_there(tmp_path):
     assert code_of(tmp_path / "notes.txt").code == "not_nifti"
     touch(tmp_path / "out", "p_seg.nii.gz")
     assert code_of(tmp_path / "out").code == "case_not_found"
+
+
+def test_a_deep_tree_with_links_in_circles_and_folders_of_systems(tmp_path):
+    touch(
+        tmp_path,
+        "a/b/c/d/e/one/one_t1.nii",
+        "two/two_flair.nrrd",
+        ".hidden/x_t1.nii",
+        "$RECYCLE.BIN/x_t1.nii",
+    )
+    (tmp_path / "a" / "round").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "again").symlink_to(tmp_path / "two", target_is_directory=True)
+    notes = []
+    assert sorted(c.name for c in find_cases(tmp_path, notes)) in (["one", "two"], ["again", "one"])
+    assert notes == []
+    assert {c.kind for c in find_cases(tmp_path)} == {CaseKind.NIFTI, CaseKind.NRRD}
+
+
+def test_images_without_names_do_not_hide_the_cases_below(tmp_path):
+    touch(tmp_path, "scan.nii", "one/one_t1.nii", "two/two_t1.nii")
+    assert [c.name for c in find_cases(tmp_path)] == ["one", "two"]
+
+
+def test_channels_are_named_by_the_data_set(tmp_path):
+    touch(tmp_path, "imagesTr/p_1_0000.nii.gz", "imagesTr/p_1_0001.nii.gz")
+    touch(tmp_path, "imagesTr/p_2_0000.nii.gz", "imagesTr/p_2_0001.nii.gz")
+    assert all(not c.images for c in find_cases(tmp_path))
+    (tmp_path / "dataset.json").write_text('{"channel_names": {"0": "FLAIR", "1": "t1gd"}}')
+    cases = find_cases(tmp_path)
+    assert [c.name for c in cases] == ["p_1", "p_2"]
+    assert cases[0].images[Sequence.T1CE].name == "p_1_0001.nii.gz"
+
+
+def test_copies_with_the_bias_removed_claim_nothing(tmp_path):
+    touch(
+        tmp_path / "c",
+        "c_T1.nii.gz",
+        "c_T1_bias.nii.gz",
+        "c_FLAIR_bias.nii.gz",
+        "c_T2_bias.nii.gz",
+        "c_T2.nii.gz",
+    )
+    case = find_case(tmp_path / "c")
+    assert {p.name for p in case.images.values()} == {"c_T1.nii.gz", "c_FLAIR_bias.nii.gz", "c_T2.nii.gz"}
+    assert case.notes == ()

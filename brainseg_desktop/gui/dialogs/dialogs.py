@@ -70,7 +70,7 @@ class AssignDialog(QDialog):
             self._table.setCellWidget(row, 1, choice)
             self._choices.append(choice)
         self._why = faint()
-        self._buttons = buttons_of(self, "Open")
+        self._buttons = accept_buttons(self, "Open")
         layout = QVBoxLayout(self)
         layout.addWidget(faint("Each sequence at most once. Sequences that are missing are allowed."))
         layout.addWidget(self._table)
@@ -123,7 +123,7 @@ class SchemeDialog(QDialog):
             layout.addWidget(radio)
             self._radios.append(radio)
         layout.addWidget(faint("Nothing is chosen for you: a wrong guess would swap tissues."))
-        self._buttons = buttons_of(self, "Read the mask")
+        self._buttons = accept_buttons(self, "Read the mask")
         layout.addWidget(self._buttons)
         self._check()
 
@@ -272,7 +272,7 @@ def about_text() -> str:
     )
 
 
-def buttons_of(dialog: QDialog, accept: str) -> QDialogButtonBox:
+def accept_buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:
     """Cancel, and a button that says what it does."""
     box = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
     box.button(QDialogButtonBox.StandardButton.Ok).setText(accept)

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import TISSUE_NAMES, LabelScheme, Tissue
-from brainseg_desktop.gui.dialogs.dialogs import buttons_of, size_by_font
+from brainseg_desktop.gui.dialogs.dialogs import accept_buttons, size_by_font
 from brainseg_desktop.gui.panels.parts import faint, swatch
 from brainseg_desktop.services.exporting.job import Form
 from brainseg_desktop.services.messages import words
@@ -102,7 +102,7 @@ class ExportDialog(QDialog):
         self._wide.toggled.connect(self._say)
         self._labels: dict[Tissue, QCheckBox] = {}
         self._sentence = faint()
-        self._buttons = buttons_of(self, "Export")
+        self._buttons = accept_buttons(self, "Export")
         self._arrange()
         row = next(i for i, (form, _) in enumerate(choices.forms) if form.key == choices.form)
         self._forms.setCurrentRow(row)

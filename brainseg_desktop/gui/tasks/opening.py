@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme
-from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.core.volume import ImageChoice, Sequence
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import AssignDialog, SchemeDialog, ask
+from brainseg_desktop.gui.dialogs.image_dialogs import SpacingDialog, VolumeDialog
 from brainseg_desktop.io.dicom.files import is_dicom
 from brainseg_desktop.io.layouts import (
     CaseFiles,
@@ -25,6 +29,7 @@ from brainseg_desktop.io.layouts import (
     find_exam,
 )
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.choices import lacks_spacing, middle_slice, recall, remember
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, places_of, read_rating
 from brainseg_desktop.services.recovery import Recoverable, pending_for
@@ -70,6 +75,8 @@ class Opener(QObject):
         self._desk = desk
         self._turn = 0
         self.reference = ""
+        # Folders of the tree listed last that could not be read, until the next case has opened.
+        self._left_out: list[UserError] = []
 
     def abandon(self) -> None:
         """Something else is opened: a case that is still being read is dropped when it comes."""
@@ -86,48 +93,49 @@ class Opener(QObject):
     def open_path(self, path: Path) -> None:
         """Open the case at a folder or file; a folder of several cases is listed and its first one opened."""
 
-        self._open_found(path.name, str(path), lambda: find_case(path), lambda: find_cases(path))
+        def find(left_out: list[UserError]) -> list[CaseFiles]:
+            return find_cases(path, left_out) if path.is_dir() else [find_case(path)]
 
-    def _open_found(
-        self,
-        name: str,
-        key: str,
-        find: Callable[[], CaseFiles],
-        find_all: Callable[[], list[CaseFiles]],
-    ) -> None:
+        self._open_found(path, str(path), find)
+
+    def _open_found(self, path: Path, key: str, find: Callable[[list[UserError]], list[CaseFiles]]) -> None:
         """Find a case in the background, ask what has to be asked, and read it."""
 
-        def read() -> tuple[CaseFiles | None, list[CaseFiles], Opened | None]:
-            try:
-                files = find()
-            except UserError as error:
-                if error.code != "folder_of_cases":
-                    raise
-                return None, find_all(), None
-            if files.exam is not None:
+        def read() -> tuple[list[CaseFiles], list[UserError], Opened | UserError | None]:
+            left_out: list[UserError] = []
+            cases = find(left_out)
+            if len(cases) != 1:
+                if not cases:
+                    raise UserError("case_not_found", path=path)
+                return cases, left_out, None
+            exam = cases[0].exam
+            if exam is not None:
                 # Pictures of its series are shown before it is opened.
-                check_open((files.exam.folder, *places_of(files)))
-                return files, [], None
-            if not files.images and files.unassigned:
+                check_open((exam.folder, *places_of(cases[0])))
+                return cases, left_out, None
+            if not cases[0].images and cases[0].unassigned:
                 # A file that cannot be read is told at once, not after a question about it.
-                check_readable(files.unassigned)
-                return files, [], None
-            return files, [], self._open(files)
+                check_readable(cases[0].unassigned)
+                return cases, left_out, None
+            files = recall(cases[0])
+            return [files], left_out, self._attempt(files)
 
-        def done(result: tuple[CaseFiles | None, list[CaseFiles], Opened | None]) -> None:
-            files, several, opened = result
-            if several:
-                places = [(case_key(_paths(c)), c.name) for c in several]
+        def done(result: tuple[list[CaseFiles], list[UserError], Opened | UserError | None]) -> None:
+            cases, left_out, opened = result
+            self._left_out += left_out
+            if len(cases) > 1:
+                folders = [c.folder for c in cases]
+                places = [(case_key(_paths(c, alone=folders.count(c.folder) == 1)), c.name) for c in cases]
                 self.listed.emit(places, key)
                 self.open_key(places[0][0])
-            elif opened is not None:
-                self._take(opened, key)
-            elif files is not None and files.exam is not None:
-                self._ask_series(files, key)
-            elif files is not None:
-                self._ask_sequences([*files.unassigned, *files.masks], files)
+            elif opened is None and cases[0].exam is not None:
+                self._ask_series(cases[0], key)
+            elif opened is None:
+                self._ask_sequences([*cases[0].unassigned, *cases[0].masks], cases[0])
+            else:
+                self._go_on(opened, cases[0], key, None)
 
-        self._read(f"Opening {name}", read, done)
+        self._read(f"Opening {path.name}", read, done)
 
     def open_files(self, paths: list[Path], *, ask: bool) -> None:
         """Open image files by their names, or let the user say what each is."""
@@ -137,7 +145,7 @@ class Opener(QObject):
         if len(paths) == 2 and paths[0].is_dir():
             # One of several exams in a folder, known by a file of it.
             folder, file = paths
-            self._open_found(folder.name, case_key(paths), lambda: find_exam(folder, file), list)
+            self._open_found(folder, case_key(paths), lambda _: [find_exam(folder, file)])
             return
         if paths and is_dicom(paths[0]):
             # Slices mean their exam, however many of them were picked.
@@ -167,12 +175,7 @@ class Opener(QObject):
 
         def answered(accepted: bool) -> None:
             if accepted:
-                chosen = choose_series(files, dialog.chosen)
-                self._read(
-                    f"Opening {files.name}",
-                    lambda: self._open(chosen),
-                    lambda opened: self._take(opened, key),
-                )
+                self._open_with(choose_series(files, dialog.chosen), key, None)
 
         ask(dialog, answered)
 
@@ -191,11 +194,78 @@ class Opener(QObject):
         ask(dialog, answered)
 
     def _open_assigned(self, files: CaseFiles, paths: list[Path], found: Recoverable | None) -> None:
+        self._open_with(files, case_key(paths), found)
+
+    def _open_with(self, files: CaseFiles, key: str, found: Recoverable | None) -> None:
+        def read() -> tuple[CaseFiles, Opened | UserError]:
+            known = recall(files)
+            return known, self._attempt(known, found)
+
         self._read(
-            f"Opening {files.name}",
-            lambda: (open_case(files), found) if found is not None else self._open(files),
-            lambda opened: self._take(opened, case_key(paths)),
+            f"Opening {files.name}", read, lambda result: self._go_on(result[1], result[0], key, found)
         )
+
+    def _attempt(self, files: CaseFiles, found: Recoverable | None = None) -> Opened | UserError:
+        """The case, or the question that has to be answered before it can be read."""
+        if lacks_spacing(files):
+            return UserError("spacing_not_given", path=next(iter(files.images.values())))
+        try:
+            opened = open_case(files, reference=Sequence(self.reference) if self.reference else None)
+        except UserError as error:
+            if error.code != "image_4d":
+                raise
+            return error
+        return opened, found or pending_for(opened.case, self._desk.session.state_dir)
+
+    def _go_on(
+        self, result: Opened | UserError, files: CaseFiles, key: str, found: Recoverable | None
+    ) -> None:
+        """Take the case, or ask what its files do not say and read it then."""
+        if not isinstance(result, UserError):
+            self._take(result, key)
+            return
+        path = Path(str(result.params["path"]))
+
+        def said(choices: dict[Path, ImageChoice]) -> None:
+            remember(choices)
+            self._open_with(replace(files, choices={**files.choices, **choices}), key, found)
+
+        if result.code == "spacing_not_given":
+            self._ask_spacing(path, files, said)
+        else:
+            self._ask_volume(path, int(str(result.params["count"])), said)
+
+    def _ask_spacing(
+        self, path: Path, files: CaseFiles, said: Callable[[dict[Path, ImageChoice]], None]
+    ) -> None:
+        dialog = SpacingDialog(path, self._desk.window)
+
+        def answered(accepted: bool) -> None:
+            if accepted:
+                said(dict.fromkeys((*files.images.values(), *files.masks), dialog.choice))
+
+        ask(dialog, answered)
+
+    def _ask_volume(self, path: Path, count: int, said: Callable[[dict[Path, ImageChoice]], None]) -> None:
+        jobs = self._desk.jobs
+
+        def fetch(number: int, show: Callable[[NDArray[np.uint8] | str], None]) -> None:
+            def failed(error: BaseException) -> None:
+                if isinstance(error, UserError):
+                    show(words(error))
+                else:
+                    self._desk.complain(error)
+
+            jobs.free(lambda: middle_slice(path, number), show, failed)
+
+        dialog = VolumeDialog(path, count, fetch, self._desk.window)
+
+        def answered(accepted: bool) -> None:
+            dialog.let_go()
+            if accepted:
+                said({path: ImageChoice(volume=dialog.volume)})
+
+        ask(dialog, answered)
 
     def _read(self, text: str, work: object, done: object) -> None:
         self._turn += 1
@@ -215,11 +285,6 @@ class Opener(QObject):
 
         self._desk.jobs.free(work, home, failed)  # type: ignore[arg-type]
 
-    def _open(self, files: CaseFiles) -> Opened:
-        """Read a case and look for strokes on it that no export holds."""
-        opened = open_case(files, reference=Sequence(self.reference) if self.reference else None)
-        return opened, pending_for(opened.case, self._desk.session.state_dir)
-
     def _take(self, result: Opened, key: str) -> None:
         """Put a case that was read into the session, and say what is missing or was noticed."""
         opened, found = result
@@ -235,10 +300,12 @@ class Opener(QObject):
                 desk.complain(error)
                 return
         placed = {s.value for s in opened.case.placements}
-        notes = [n for n in opened.notes if not (n.code == OFF_GRID and n.params.get("sequence") in placed)]
+        told = (*opened.notes, *self._left_out)
+        notes = [n for n in told if not (n.code == OFF_GRID and n.params.get("sequence") in placed)]
         remarks = [words(_brief(note)) for note in _together(notes)]
         if placed:
             remarks.append(f"Brought together as you left it: {', '.join(sorted(placed))}.")
+        self._left_out = []
         if found is not None:
             remarks.insert(0, f"Your {found.strokes} strokes that were not exported are back, with undo.")
         missing = ", ".join(s.value for s in opened.case.missing)
@@ -318,10 +385,10 @@ def _together(notes: list[UserError]) -> list[UserError]:
     return [one, *(n for n in notes if n.code != OFF_GRID)]
 
 
-def _paths(files: CaseFiles) -> list[Path]:
-    """What `open_key` needs to open this case again."""
+def _paths(files: CaseFiles, *, alone: bool = True) -> list[Path]:
+    """What `open_key` needs to open this case again: its folder, unless it is not alone in it."""
     if files.kind is CaseKind.DICOM and files.exam is not None and not files.exam.is_alone:
         return [files.exam.folder, files.exam.series[0].path]
-    if files.folder is not None:
+    if files.folder is not None and alone:
         return [files.folder]
     return [*files.images.values(), *files.masks, *files.unassigned]

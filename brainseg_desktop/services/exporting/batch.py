@@ -9,6 +9,7 @@ from pathlib import Path
 from brainseg_desktop.core.case import Case, RaterKind, Rating
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import LabelScheme, Tissue
+from brainseg_desktop.core.volume import ImageChoice
 from brainseg_desktop.core.volume import Sequence as MRSequence
 from brainseg_desktop.io.layouts import assign, find_case
 from brainseg_desktop.io.nifti import MaskFile, nifti_stem
@@ -132,13 +133,14 @@ def destination_in(folder: Path, form: Form, case: Case, rating: Rating, taken: 
     return next(path for path in tried if path not in set(taken))
 
 
-def case_like(image: Path) -> Case:
+def case_like(image: Path, choice: ImageChoice | None = None) -> Case:
     """The images whose grid is wanted, without the masks beside them; one file is enough."""
     files = find_case(image)
     if not files.images and files.unassigned:
         # Any image has a grid, whatever its name says of its sequence.
-        files = assign([image], {image: MRSequence.FLAIR})
-    case = open_case(files).case
+        first = files.unassigned[0]
+        files = assign([first], {first: MRSequence.FLAIR})
+    case = open_case(files if choice is None else files.with_choice(choice)).case
     case.ratings.clear()
     return case
 

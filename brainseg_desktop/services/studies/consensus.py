@@ -154,7 +154,7 @@ def write_consensus(consensus: Consensus, path: Path) -> tuple[Path, Path]:
 def _is_consensus(sidecar: Path) -> bool:
     try:
         content = msgspec.json.decode(sidecar.read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):
         return False
     return isinstance(content, dict) and content.get("kind") == RaterKind.CONSENSUS.value
 

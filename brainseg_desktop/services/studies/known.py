@@ -22,7 +22,7 @@ def known_studies() -> tuple[Path, ...]:
     """Their folders, the one opened last first."""
     try:
         found = msgspec.json.decode((state_dir() / _FILE).read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
     return tuple(Path(text) for text in found)
 

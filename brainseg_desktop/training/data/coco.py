@@ -41,15 +41,18 @@ def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list
             i["id"]: (str(i["file_name"]), int(i["height"]), int(i["width"])) for i in content["images"]
         }
         annotations = [dict(a) for a in content["annotations"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         problems.append(Problem("source_unreadable", file.name, f"{type(error).__name__}: {error}"))
         return []
     by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for annotation in annotations:
         label = f"{file.name} annotation {annotation.get('id')}"
-        if annotation.get("image_id") not in images:
+        if not isinstance(annotation.get("image_id"), int | str) or annotation["image_id"] not in images:
             problems.append(Problem("mask_without_image", label, f"image {annotation.get('image_id')}"))
-        elif annotation.get("category_id") not in categories:
+        elif (
+            not isinstance(annotation.get("category_id"), int | str)
+            or annotation["category_id"] not in categories
+        ):
             told = f"category {annotation.get('category_id')} is not listed"
             problems.append(Problem("class_id_unknown", label, told))
         else:
@@ -61,8 +64,7 @@ def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list
     entries = []
     for key, (name, height, width) in images.items():
         picture = folder / name
-        # The name comes out of a file: it must not lead anywhere else.
-        if not picture.resolve().is_relative_to(folder.resolve()) or not picture.is_file():
+        if not _is_inside(picture, folder):
             problems.append(Problem("mask_without_image", name))
             continue
         patient = picture_of(name)
@@ -72,6 +74,14 @@ def find_coco(path: Path, source: SourceConfig, problems: list[Problem]) -> list
         identity = f"{files_identity([picture])}\n{height}x{width}\n{digest}"
         entries.append(Entry(name, patient, "coco", 1, read, identity))
     return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_inside(picture: Path, folder: Path) -> bool:
+    """Whether a name that comes out of a file leads to a picture here, and nowhere else."""
+    try:
+        return picture.resolve().is_relative_to(folder.resolve()) and picture.is_file()
+    except (OSError, ValueError):  # too long, or with a zero in it
+        return False
 
 
 def picture_of(file_name: str) -> str:

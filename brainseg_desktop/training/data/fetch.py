@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -221,7 +222,7 @@ def unpack_archive(path: Path, folder: Path) -> None:
                     shutil.copyfileobj(source, file)
         new.rename(folder)
         sync_folder(folder.parent)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UserError("archive_broken", path=path, reason=str(error)) from error
     except OSError as error:
         raise write_error(error, folder) from error

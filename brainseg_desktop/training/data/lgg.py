@@ -80,7 +80,7 @@ def _zip_files(path: Path, problems: list[Problem]) -> _Files:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         problems.append(Problem("source_unreadable", path.name, str(error)))
         members = {}
 

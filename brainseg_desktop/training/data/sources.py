@@ -161,7 +161,7 @@ def _is_lgg(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(SLICE.search(name) for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
         return False
 
 

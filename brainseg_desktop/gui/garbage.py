@@ -15,6 +15,8 @@ from PySide6.QtCore import QObject, QTimer
 _EVERY_MS = 300
 # The oldest generation holds every module: looking through it takes some 50 ms.
 _OLDEST_EVERY_S = 10.0
+# After a case was let go: when its successor is on the screen.
+_SOON_MS = 1500
 
 
 class Garbage(QObject):
@@ -28,6 +30,17 @@ class Garbage(QObject):
         self._timer = QTimer(self, interval=_EVERY_MS)
         self._timer.timeout.connect(self.collect)
         self._timer.start()
+        self._soon = QTimer(self, interval=_SOON_MS, singleShot=True)
+        self._soon.timeout.connect(self.collect_all)
+
+    def collect_soon(self) -> None:
+        """Something large was let go, such as a case: do not wait until many small things have gathered."""
+        self._soon.start()
+
+    def collect_all(self) -> None:
+        """Collect every generation."""
+        self._oldest_at = time.monotonic()
+        gc.collect()
 
     def collect(self) -> None:
         """Collect the generations that are due."""
@@ -42,5 +55,6 @@ class Garbage(QObject):
     def stop(self) -> None:
         """Let Python collect by itself again; twice does no harm."""
         self._timer.stop()
+        self._soon.stop()
         if self._was_on:
             gc.enable()

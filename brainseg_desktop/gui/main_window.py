@@ -303,6 +303,7 @@ class MainWindow(QMainWindow):
         self.following.follow_case()
         self.following.follow_ratings()
         self.viewer.views[0].setFocus()
+        self._forget_former_case()
 
     def _sequence_placed(self) -> None:
         self._repaint_views()
@@ -311,6 +312,11 @@ class MainWindow(QMainWindow):
     def _reference_chosen(self, name: str) -> None:
         self.opener.reference = name
         self.remember(reference=name)
+
+    def _forget_former_case(self) -> None:
+        """Its images are large, and windows and models hold each other in circles."""
+        if self.garbage is not None:
+            self.garbage.collect_soon()
 
     def _is_listed(self, key: str) -> bool:
         self.cases.mark(key)
@@ -406,6 +412,7 @@ class MainWindow(QMainWindow):
         self.state.set_case(None)
         self.cases.mark("")
         self.following.follow_case()
+        self._forget_former_case()
 
     def _end_work_on_case(self) -> None:
         """The case is being let go: a stroke under way is a step, a segmentation is dropped."""

@@ -247,8 +247,10 @@ def _grid(
         directions = np.array(header["space directions"], dtype=np.float64)
         directions = directions[np.isfinite(directions).all(axis=1)]
         affine = np.eye(4)
-        affine[:3, :3] = turn @ directions.T
-        affine[:3, 3] = turn @ np.array(header.get("space origin", (0, 0, 0)), dtype=np.float64)
+        # Numbers that are not finite are refused with the affine they make.
+        with np.errstate(all="ignore"):
+            affine[:3, :3] = turn @ directions.T
+            affine[:3, 3] = turn @ np.array(header.get("space origin", (0, 0, 0)), dtype=np.float64)
         return canonical_grid(shape, affine)
     except (ValueError, TypeError, np.linalg.LinAlgError) as error:
         raise UserError("bad_affine", path=path) from error

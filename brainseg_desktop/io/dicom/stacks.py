@@ -219,8 +219,8 @@ def _unevenness(heights: NDArray[np.float64], name: str) -> UserError | None:
     # Steps of whole multiples of the smallest one: slices are missing in between.
     small = float(np.median(steps[steps < 1.5 * steps.min()]))
     multiples = np.rint(steps / small)
-    if np.abs(steps - multiples * small).max() <= 2 * UNEVEN * small:
-        gaps = np.flatnonzero(multiples > 1)
+    gaps = np.flatnonzero(multiples > 1)
+    if gaps.size and np.abs(steps - multiples * small).max() <= 2 * UNEVEN * small:
         missing = int((multiples - 1).sum())
         return UserError("series_slices_missing", series=name, count=missing, after=int(gaps[0]) + 1)
     low, high = round(float(steps.min()), 2), round(float(steps.max()), 2)

@@ -231,3 +231,12 @@ def test_the_ct_series_is_where_simpleitk_has_it(data_dir: Path) -> None:
     for k, j, i in rng.integers(0, array.shape, (200, 3)):
         lps = np.array(image.TransformIndexToPhysicalPoint((int(i), int(j), int(k))))
         assert value_at(volume, lps * (-1, -1, 1)) == array[k, j, i]
+
+
+def test_steps_that_differ_by_less_than_a_whole_one_are_uneven_and_not_missing() -> None:
+    """Found by a fuzzer: the usual step is larger than the smallest one, yet no step is twice as large."""
+    from brainseg_desktop.io.dicom.stacks import _unevenness
+
+    told = _unevenness(np.array([0.0, 1.0, 2.0, 3.45, 4.9, 6.35]), "series 1")
+    assert told is not None
+    assert told.code == "series_uneven"

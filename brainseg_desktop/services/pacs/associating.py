@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,17 @@ from typing import Any
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.services.pacs.nodes import PacsNode
 from brainseg_desktop.services.pacs.quiet import quiet
-from brainseg_desktop.services.pacs.reaching import Patience, Stopped, reach, resolve, tls_context
+from brainseg_desktop.services.pacs.reaching import (
+    GLANCE_S,
+    Patience,
+    Stopped,
+    hung_up_when,
+    reach,
+    resolve,
+    tls_context,
+)
 from brainseg_desktop.services.pacs.records import Cancelled
 
-_GLANCE_S = 0.05
 # Why an association is rejected (PS3.8 Table 9-21): by source and diagnosis.
 _UNKNOWN_CALLED, _UNKNOWN_CALLING = (1, 7), (1, 3)
 
@@ -66,6 +72,10 @@ def associated(
             opened.append(association)
             return super()._create_socket(association, *arguments)
 
+    def break_off() -> None:
+        for association in list(opened):
+            _break_off(association)
+
     resolve(node)
     entity = Entity(ae_title=node.own_title)
     entity.connection_timeout = patience.connect
@@ -73,7 +83,7 @@ def associated(
     entity.dimse_timeout = patience.answer
     entity.network_timeout = patience.answer + patience.greet
     tls = (tls_context(node), node.host) if node.tls else None
-    with _broken_off(cancelled, opened):
+    with hung_up_when(cancelled, break_off):
         association = entity.associate(
             node.host,
             node.port,
@@ -142,38 +152,10 @@ def _hang_up(association: Any) -> None:
             raw.close()
 
 
-@contextmanager
-def _broken_off(cancelled: Cancelled, opened: list[Any]) -> Iterator[None]:
-    """While this lasts, an association in the list is aborted as soon as `cancelled` says so."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(_GLANCE_S):
-            if cancelled():
-                for association in list(opened):
-                    _break_off(association)
-                return
-
-    watcher = threading.Thread(target=watch, name="pacs cancel", daemon=True)
-    watcher.start()
-    try:
-        yield
-    except Stopped:
-        raise
-    except Exception as error:
-        # What a library says of a connection that we tore down ourselves is no news.
-        if cancelled():
-            raise Stopped from error
-        raise
-    finally:
-        over.set()
-        watcher.join()
-
-
 def _break_off(association: Any) -> None:
     association.abort(block=False)
     # The archive is told before the line goes dead.
-    time.sleep(_GLANCE_S)
+    time.sleep(GLANCE_S)
     connection = association.dul.socket
     raw = connection.socket if connection is not None else None
     if raw is not None:

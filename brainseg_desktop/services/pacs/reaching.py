@@ -6,7 +6,10 @@ import errno
 import select
 import socket
 import ssl
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +18,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.services.pacs.nodes import PacsNode
 from brainseg_desktop.services.pacs.records import Cancelled
 
-_GLANCE_S = 0.05
+GLANCE_S = 0.05
 _UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)}
 
 
@@ -40,6 +43,33 @@ PATIENCE = Patience()
 
 class Stopped(Exception):
     """The user does not want it any more."""
+
+
+@contextmanager
+def hung_up_when(cancelled: Cancelled, hang_up: Callable[[], None]) -> Iterator[None]:
+    """While this lasts, a thread asks `cancelled` and then hangs up; whoever waits is `Stopped`."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(GLANCE_S):
+            if cancelled():
+                hang_up()
+                return
+
+    watcher = threading.Thread(target=watch, name="pacs cancel", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except Stopped:
+        raise
+    except Exception as error:
+        # What a library says of a connection that we tore down ourselves is no news.
+        if cancelled():
+            raise Stopped from error
+        raise
+    finally:
+        over.set()
+        watcher.join()
 
 
 def place_of(node: PacsNode) -> tuple[str, int]:
@@ -122,7 +152,7 @@ def _try(
         if time.monotonic() > end:
             return UserError("pacs_timeout", node=node.title, host=host, port=port)
         # Windows reports a refusal as an exception of the socket.
-        _, ready, failed = select.select([], [tried], [tried], _GLANCE_S)
+        _, ready, failed = select.select([], [tried], [tried], GLANCE_S)
         if ready or failed:
             status = tried.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if status == 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -16,7 +15,7 @@ from brainseg_desktop.services.pacs.credentials import Credentials
 from brainseg_desktop.services.pacs.instances import InstanceFolder
 from brainseg_desktop.services.pacs.nodes import PacsNode
 from brainseg_desktop.services.pacs.quiet import quiet
-from brainseg_desktop.services.pacs.reaching import Patience, Stopped, place_of, reach
+from brainseg_desktop.services.pacs.reaching import Patience, Stopped, hung_up_when, place_of, reach
 from brainseg_desktop.services.pacs.records import (
     SERIES_KEYS,
     STUDY_KEYS,
@@ -29,7 +28,6 @@ from brainseg_desktop.services.pacs.records import (
     study_entry,
 )
 
-_GLANCE_S = 0.05
 _CHUNK = 1 << 18
 _HERE = ("127.0.0.1", "::1", "localhost")
 _STUDY = "0020000D"
@@ -157,8 +155,10 @@ def line_to(
     reach(node, cancelled, patience)
     line = _Line(node, credentials, patience, limit)
     try:
-        with _hung_up_when(cancelled, line):
+        with hung_up_when(cancelled, line.hang_up):
             yield line
+            if cancelled():
+                raise Stopped
     except requests.HTTPError as error:
         raise _of_status(node, _status(error)) from None
     except requests.exceptions.SSLError as error:
@@ -172,33 +172,6 @@ def line_to(
         raise UserError("pacs_broken", node=node.title) from None
     finally:
         line.session.close()
-
-
-@contextmanager
-def _hung_up_when(cancelled: Cancelled, line: _Line) -> Iterator[None]:
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(_GLANCE_S):
-            if cancelled():
-                line.hang_up()
-                return
-
-    watcher = threading.Thread(target=watch, name="pacs cancel", daemon=True)
-    watcher.start()
-    try:
-        yield
-        if cancelled():
-            raise Stopped
-    except Stopped:
-        raise
-    except Exception as error:
-        if cancelled():
-            raise Stopped from error
-        raise
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _status(error: Any) -> int:

@@ -19,7 +19,7 @@ MISSING = $$(for p in $(1); do \
 	dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | xargs)
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: run test lint format bench bench-napari selftest sample
+.PHONY: run test lint format bench bench-napari selftest sample translations
 
 run: $(INSTALLED) $(SYSTEM)
 	@$(BIN)/brainseg open resources/sample --if-no-display out
@@ -51,6 +51,10 @@ build/napari/.installed:
 
 selftest: $(INSTALLED) $(SYSTEM)
 	$(BIN)/brainseg selftest
+
+# The list of texts that translators work from; see resources/languages/README.md.
+translations: $(INSTALLED)
+	$(BIN)/python resources/languages/extract.py
 
 # Needs the ICBM152 template, which comes with nilearn; a folder of its own keeps that out of the program.
 sample: build/nilearn/.installed

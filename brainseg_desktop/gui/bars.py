@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QMenu, QMenuBar, QSizePolicy, QToolBar,
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.icons import icon_size
 from brainseg_desktop.gui.views.layouts import Layout
+from brainseg_desktop.services.language import tr
 
 # Tools that share a button: the first is on it, all are behind its arrow.
 _CHOICES = (
@@ -29,39 +30,39 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
     """All actions by subject, and the list of networks."""
     for title, names in (
         (
-            "&Case",
+            tr("&Case"),
             "open open_files load_mask align - next_case previous_case - export case_report - pacs - "
             "close_case quit",
         ),
         (
-            "&Edit",
+            tr("&Edit"),
             "undo redo - brush smart_brush eraser ball smaller larger - polygon lasso spline scissors - fill "
             "threshold scribble - interpolate drop_proposal - keep_others intensity_rule",
         ),
         (
-            "&View",
+            tr("&View"),
             "sequences row planes surface big two - axial coronal sagittal - maximise link view_window "
             "view_menu - window auto_window smooth fit - crosshair neurological nose_right - copy_picture "
             "save_picture - theme",
         ),
         (
-            "&Mask",
+            tr("&Mask"),
             "show_mask outline fill_outline less_opaque more_opaque label_colours - both_masks difference "
             "uncertainty - curtain blink",
         ),
         (
-            "&Slices",
+            tr("&Slices"),
             "slice_up slice_down - label_centre next_labelled previous_labelled - next_doubt "
             "previous_doubt accept_doubt edit_doubt clear_doubt - cine",
         ),
-        ("Mea&sure", "ruler angle roi diameters - delete_measurement"),
-        ("&Network", "segment cancel - ? about_network models_folder - uncertainty"),
-        ("&Agreement", "compare swap_pair - both_masks difference agreement_map - majority staple"),
+        (tr("Mea&sure"), "ruler angle roi diameters - delete_measurement"),
+        (tr("&Network"), "segment cancel - ? about_network models_folder - uncertainty"),
+        (tr("&Agreement"), "compare swap_pair - both_masks difference agreement_map - majority staple"),
         (
-            "St&udy",
+            tr("St&udy"),
             "new_study open_study last_study - study_window - accept_reading save_reading - close_study",
         ),
-        ("&Help", "help about"),
+        (tr("&Help"), "help about"),
     ):
         menu = bar.addMenu(title)
         for name in names.split():
@@ -84,7 +85,7 @@ class ToolBar(QToolBar):
     sequence_chosen = Signal(object)
 
     def __init__(self, actions: Mapping[str, QAction], networks: QMenu) -> None:
-        super().__init__("Tools")
+        super().__init__(tr("Tools"))
         self.setObjectName("tools")
         self.setMovable(False)
         self.setIconSize(icon_size(self.font()))
@@ -103,7 +104,7 @@ class ToolBar(QToolBar):
                 room.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
                 self.addWidget(room)
             elif name == "layout":
-                self.layout_button = self._add_menu("Layout of the views", [actions[n] for n in LAYOUTS])
+                self.layout_button = self._add_menu(tr("Layout of the views"), [actions[n] for n in LAYOUTS])
             else:
                 self._add(name, actions[name], networks)
         for names in _CHOICES:
@@ -150,15 +151,15 @@ class ToolBar(QToolBar):
 
     def _add_sequences(self) -> None:
         self._sequence = QComboBox()
-        self._sequence.setAccessibleName("Sequence of the three planes")
-        self._sequence.setToolTip("Sequence shown in three planes")
+        self._sequence.setAccessibleName(tr("Sequence of the three planes"))
+        self._sequence.setToolTip(tr("Sequence shown in three planes"))
         self._sequence.currentTextChanged.connect(self._chosen)
         self._sequence_action = self.addWidget(self._sequence)
 
     def show_layout(self, action: QAction) -> None:
         """Show which layout is on."""
         self.layout_button.setIcon(action.icon())
-        self.layout_button.setToolTip(f"Layout of the views: {action.text()}")
+        self.layout_button.setToolTip(tr("Layout of the views: {layout}", layout=action.text()))
 
     def elided(self, name: str, text: str) -> str:
         """A step's name cut to the width of its button, so that the buttons behind it stay in place."""

@@ -20,6 +20,7 @@ from brainseg_desktop.gui.views.plane import Orientation, Plane
 from brainseg_desktop.gui.views.slice_panel import SlicePanel
 from brainseg_desktop.gui.views.view_menu import make_view_menu
 from brainseg_desktop.gui.views.view_state import MaskStyle, Mode, OverlayKind, Split
+from brainseg_desktop.services.language import tr
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
@@ -47,7 +48,7 @@ class Commands:
         window, slots = self._window, self._slots()
         made: dict[str, QAction] = {}
         for spec in ACTIONS:
-            action = QAction(spec.text, window)
+            action = QAction(tr(spec.text), window)
             action.setShortcuts([QKeySequence(key) for key in spec.keys])
             action.setCheckable(spec.checkable)
             action.setToolTip(_tip(spec))
@@ -58,7 +59,7 @@ class Commands:
             window.addAction(action)
             made[spec.name] = action
         # Room is short on a small screen; radiologists know these.
-        for name, short in (("axial", "Ax"), ("coronal", "Cor"), ("sagittal", "Sag")):
+        for name, short in (("axial", tr("Ax")), ("coronal", tr("Cor")), ("sagittal", tr("Sag"))):
             made[name].setIconText(short)
         set_icons(made, THEMES[window.settings.theme])
         for names in (tuple(MODES), tuple(LAYOUTS), tuple(PLANES)):
@@ -141,7 +142,7 @@ class Commands:
             "majority": lambda: self._window.agreement.ask_consensus("majority"),
             "staple": lambda: self._window.agreement.ask_consensus("staple"),
             "help": self._show_help,
-            "about": lambda: QMessageBox.about(self._window, "About", about_text()),
+            "about": lambda: QMessageBox.about(self._window, tr("About"), about_text()),
         }
         for name, plane in PLANES.items():
             slots[name] = lambda _on, plane=plane: viewer.set_plane(plane)
@@ -158,7 +159,7 @@ class Commands:
     def open_folder(self) -> None:
         """Ask for a case folder and open it."""
         chosen = QFileDialog.getExistingDirectory(
-            self._window, "Open a case folder", self._window.settings.last_open_dir
+            self._window, tr("Open a case folder"), self._window.settings.last_open_dir
         )
         if chosen:
             self._window.remember(last_open_dir=str(Path(chosen).parent))
@@ -167,9 +168,9 @@ class Commands:
     def _open_files(self) -> None:
         chosen, _ = QFileDialog.getOpenFileNames(
             self._window,
-            "Open image files",
+            tr("Open image files"),
             self._window.settings.last_open_dir,
-            "Images (*.nii *.nii.gz *.tif *.tiff);;All files (*)",
+            tr("Images (*.nii *.nii.gz *.tif *.tiff);;All files (*)"),
         )
         if chosen:
             self._window.remember(last_open_dir=str(Path(chosen[0]).parent))
@@ -178,16 +179,16 @@ class Commands:
     def _load_mask(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
             self._window,
-            "Load a mask",
+            tr("Load a mask"),
             self._window.settings.last_open_dir,
-            "Masks (*.nii *.nii.gz *.nrrd *.dcm);;All files (*)",
+            tr("Masks (*.nii *.nii.gz *.nrrd *.dcm);;All files (*)"),
         )
         if chosen:
             self._window.opener.load_mask(Path(chosen))
 
     def _open_study(self) -> None:
         chosen = QFileDialog.getExistingDirectory(
-            self._window, "Open the folder of a study", self._window.settings.last_study
+            self._window, tr("Open the folder of a study"), self._window.settings.last_study
         )
         if chosen:
             self._window.studying.open_folder(Path(chosen))
@@ -217,7 +218,7 @@ class Commands:
             first = self._window.viewer.active_panel.view.sequence
             others = [s for s in (state.case.volumes if state.case is not None else ()) if s is not first]
             if not others:
-                self._window.desk.say("There is no second sequence and no second mask to show.")
+                self._window.desk.say(tr("There is no second sequence and no second mask to show."))
                 split = Split.NONE
             else:
                 state.set_second_sequence(others[0])
@@ -286,4 +287,4 @@ class Commands:
 
 def _tip(spec: ActionSpec) -> str:
     keys = f" ({', '.join(spec.keys)})" if spec.keys else ""
-    return f"{spec.tip or spec.text}{keys}"
+    return f"{tr(spec.tip or spec.text)}{keys}"

@@ -9,8 +9,10 @@ from PySide6.QtCore import QObject
 from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.gui.commands import LAYOUTS, OVERLAYS, PLANES
+from brainseg_desktop.gui.phrases import step_words
 from brainseg_desktop.gui.tasks.studying import HIDDEN_WHILE_BLINDED
 from brainseg_desktop.gui.views.view_state import MaskStyle, Split
+from brainseg_desktop.services.language import tr
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
@@ -88,7 +90,7 @@ class Following(QObject):
         actions["pacs"].setEnabled(not blinded)
         if blinded is window.agreement.is_available:
             # Emits no change of its own once it is so.
-            window.agreement.set_available(not blinded, "Hidden until the reading is unblinded.")
+            window.agreement.set_available(not blinded, tr("Hidden until the reading is unblinded."))
         for panel in (window.audit, window.doubt):
             panel.setVisible(not blinded and window.session.case is not None)
 
@@ -135,11 +137,12 @@ class Following(QObject):
         ):
             action = window.actions_by_name[name]
             action.setEnabled(bool(steps))
-            text = f"{name.capitalize()} {steps[0]}" if steps else name.capitalize()
+            word = tr("Undo") if name == "undo" else tr("Redo")
+            text = f"{word} {step_words(steps[0])}" if steps else word
             action.setText(text)
             action.setToolTip(f"{text} ({action.shortcut().toString()})")
             action.setIconText(window.tool_bar.elided(name, text))
-        window.show_saved("not exported yet, kept in the journal" if window.session.unsaved else "")
+        window.show_saved(tr("not exported yet, kept in the journal") if window.session.unsaved else "")
 
     def follow_tool(self) -> None:
         """Which tool and which look are on."""

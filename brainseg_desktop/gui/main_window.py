@@ -86,6 +86,7 @@ from brainseg_desktop.gui.views.view_windows import ViewWindows
 from brainseg_desktop.gui.views.viewer import Viewer
 from brainseg_desktop.services.case_display import DisplayKeeper
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import mark, tr, tr_many
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.session import Session
 from brainseg_desktop.services.settings import Brush, Settings, save_settings, with_recent
@@ -204,7 +205,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.viewer, 1)
         column.addWidget(self.empty, 1)
         self.setCentralWidget(middle)
-        left = self._dock("Cases", self.cases, Qt.DockWidgetArea.LeftDockWidgetArea, 150)
+        left = self._dock(mark("Cases"), self.cases, Qt.DockWidgetArea.LeftDockWidgetArea, 150)
         right = Qt.DockWidgetArea.RightDockWidgetArea
         self._reading = (
             self.masks,
@@ -217,9 +218,9 @@ class MainWindow(QMainWindow):
         )
         self._correcting = (self.refine, self.whole_label, self.steps)
         self._looking = (self.windowing, self.display)
-        reading = self._dock("Reading", Column(*self._reading), right, 310)
-        correcting = self._dock("Edit", Column(*self._correcting), right, 310)
-        looking = self._dock("Display", Column(*self._looking), right, 310)
+        reading = self._dock(mark("Reading"), Column(*self._reading), right, 310)
+        correcting = self._dock(mark("Edit"), Column(*self._correcting), right, 310)
+        looking = self._dock(mark("Display"), Column(*self._looking), right, 310)
         for dock in (reading, correcting, looking):
             # Its tab says what it is.
             dock.setTitleBarWidget(QWidget())
@@ -236,7 +237,7 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self._saved)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, width: int) -> QDockWidget:
-        dock = QDockWidget(title)
+        dock = QDockWidget(tr(title))
         dock.setObjectName(title)
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
         widget.setMinimumWidth(max(width, widget.minimumWidth()))
@@ -251,7 +252,10 @@ class MainWindow(QMainWindow):
         self.opener.replacing.connect(self._end_work_on_case)
         self.opener.opened.connect(self._case_opened)
         self.opener.listed.connect(
-            lambda cases, where: self.cases.set_cases(cases, f"{len(cases)} cases in {where}")
+            lambda cases, where: self.cases.set_cases(
+                cases,
+                tr_many("{count} cases in {where}", "{count} cases in {where}", len(cases), where=where),
+            )
         )
         self.opener.busy.connect(self._show_busy)
         self.opener.align_wanted.connect(self.aligning.show)
@@ -337,7 +341,7 @@ class MainWindow(QMainWindow):
         if studying.study is None:
             self._list_recent()
         else:
-            self.cases.set_cases(studying.entries(), f"Study {studying.study.design.name}")
+            self.cases.set_cases(studying.entries(), tr("Study {study}", study=studying.study.design.name))
         self.following.follow_study()
 
     def _segmentation_runs(self, running: bool) -> None:
@@ -356,9 +360,9 @@ class MainWindow(QMainWindow):
 
     def _journal_failed(self, error: UserError) -> None:
         self.messages.show_message(
-            f"{words(error)} Your strokes are kept in memory; export soon.",
+            tr("{reason} Your strokes are kept in memory; export soon.", reason=words(error)),
             error=True,
-            action="Try again",
+            action=tr("Try again"),
             call=self.session.retry_journals,
         )
 
@@ -428,16 +432,16 @@ class MainWindow(QMainWindow):
     def _editable(self) -> Rating | None:
         """The mask the brush may change; if the one shown may not be, say what to do."""
         if self.segmenting.is_running and self.state.preview is not None:
-            self.desk.say("The network is still outlining. Wait for it or cancel it, then paint.")
+            self.desk.say(tr("The network is still outlining. Wait for it or cancel it, then paint."))
             return None
         rating = self.session.editable()
         if rating is None and self.session.terms.read_only:
             self.desk.complain(UserError("mask_locked"))
         elif rating is None and self.session.shown is not None:
             self.messages.show_message(
-                f"{self.session.shown.rater} is read only.",
+                tr("{rater} is read only.", rater=self.session.shown.rater),
                 error=False,
-                action="Start from this mask",
+                action=tr("Start from this mask"),
                 call=lambda: self._start_from(self._row_shown()),
             )
         return rating
@@ -574,7 +578,7 @@ class MainWindow(QMainWindow):
         import os
 
         recent = [(key, Path(key.split(os.pathsep)[0]).name) for key in self.settings.recent_cases]
-        self.cases.set_cases(recent, "Recent cases" if recent else "")
+        self.cases.set_cases(recent, tr("Recent cases") if recent else "")
         self.empty.set_recent(recent)
 
     def remember(self, **changes: object) -> None:

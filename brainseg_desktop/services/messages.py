@@ -6,10 +6,11 @@ and the command line both take their words from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.services.language import tr
 
 SENTENCES: dict[str, str] = {
     # Reading
@@ -523,6 +524,14 @@ SENTENCES: dict[str, str] = {
     "settings_broken": (
         "The settings could not be read ({reason}). Defaults are used; the old file is kept as {path}."
     ),
+    "language_missing": (
+        "There is no catalogue for the language {language}, so the texts are English. Choose another "
+        "language in the settings, or put its catalogue back."
+    ),
+    "language_broken": (
+        "The catalogue {path} cannot be read ({reason}), so the texts are English. Make it again from its "
+        ".po file."
+    ),
     "no_display": (
         "There is no display to open a window on. Use brainseg segment and brainseg compare, "
         "or set DISPLAY to an X server."
@@ -720,6 +729,12 @@ SENTENCES: dict[str, str] = {
 }
 
 
+# What stands in a sentence for what is not known.
+THE_FILE = "the file"
+UNKNOWN = "unknown"
+NONE = "none"
+SOMETHING_WRONG = "Something went wrong: {error}"
+
 # Why a score or a statistic has no number, to stand in its place.
 STATES: dict[str, str] = {
     "both_empty": "both empty",
@@ -746,27 +761,29 @@ def state_words(state: str) -> str:
 class _Values(dict[str, str]):
     """Parameters of a sentence; an error raised far from its file does not know the path."""
 
+    def __init__(self, values: Mapping[str, str], say: Callable[[str], str]) -> None:
+        super().__init__(values)
+        self._say = say
+
     def __missing__(self, name: str) -> str:
-        return "the file" if name == "path" else "unknown"
+        return self._say(THE_FILE) if name == "path" else self._say(UNKNOWN)
 
 
 def words(error: UserError) -> str:
-    """The sentence of an error.
+    """The sentence of an error, in the language of the window.
 
     Examples
     --------
     >>> words(UserError("file_missing", path=Path("a/b.nii")))
     'a/b.nii does not exist. Check the path.'
     """
-    sentence = SENTENCES.get(error.code)
-    if sentence is None:
-        return f"Something went wrong: {error}"
-    said = sentence.format_map(_Values({name: _told(value) for name, value in error.params.items()}))
-    return said[0].upper() + said[1:] if said.startswith("the ") else said
+    return _sentence(error, tr)
 
 
 def words_without_folders(error: UserError) -> str:
     """The sentence with the names of files only, for pages that are given away: a folder may name a patient.
+
+    Such pages are English whatever the window speaks, as reports and tables are.
 
     Examples
     --------
@@ -774,17 +791,29 @@ def words_without_folders(error: UserError) -> str:
     'b.nii does not exist. Check the path.'
     """
     params = {key: Path(v.name) if isinstance(v, Path) else v for key, v in error.params.items()}
-    return words(UserError(error.code, **params))
+    return _sentence(UserError(error.code, **params), str)
 
 
-def _told(value: object) -> str:
+def _sentence(error: UserError, say: Callable[[str], str]) -> str:
+    english = SENTENCES.get(error.code, SOMETHING_WRONG)
+    values = _Values({name: _told(value, say) for name, value in error.params.items()}, say)
+    values.setdefault("error", str(error))
+    try:
+        said = say(english).format_map(values)
+    except (ValueError, LookupError, AttributeError):
+        # The translator has broken a name in braces.
+        said = english.format_map(values)
+    return said[0].upper() + said[1:] if said.startswith(("the ", say(THE_FILE))) else said
+
+
+def _told(value: object, say: Callable[[str], str]) -> str:
     """A parameter in words: paths as given, lists joined."""
     if isinstance(value, Path | str):
         return str(value)
     if isinstance(value, UserError):
-        return words(value)
+        return _sentence(value, say)
     if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
         return " x ".join(str(v) for v in value)
     if isinstance(value, Iterable):
-        return ", ".join(str(v) for v in value) or "none"
+        return ", ".join(str(v) for v in value) or say(NONE)
     return f"{value:g}" if isinstance(value, float) else str(value)

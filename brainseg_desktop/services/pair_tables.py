@@ -91,11 +91,16 @@ def columns_of(report: PairReport) -> tuple[Column, ...]:
 
 def definition(column: Column, tolerance_mm: float) -> str:
     """What a measure is, in one sentence."""
+    return definition_text(column).format(tolerance_mm=tolerance_mm)
+
+
+def definition_text(column: Column) -> str:
+    """The same with ``{tolerance_mm}`` left open, as a catalogue has it."""
     if column.kind == "kappa":
         return KAPPA_RULE
     if column.key in ("reference_ml", "mask_ml"):
         return DEFINITIONS["volume_ml"]
-    return DEFINITIONS[column.key].format(tolerance_mm=tolerance_mm)
+    return DEFINITIONS[column.key]
 
 
 def score_of(report: PairReport, row: str, column: Column) -> Score | Statistic:

@@ -26,6 +26,11 @@ def user_models_dir() -> Path:
     return _own("models") or Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "models"
 
 
+def user_languages_dir() -> Path:
+    """Folder of catalogues of the user's own, laid out as `resources/languages`."""
+    return _own("languages") or Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "languages"
+
+
 def log_dir() -> Path:
     """Folder of the log and of the crash file."""
     return _own("log") or Path(platformdirs.user_log_dir(APP_NAME, appauthor=False))

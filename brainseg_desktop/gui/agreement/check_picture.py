@@ -15,6 +15,7 @@ from brainseg_desktop.gui.views.overlay import Colour, label_picture, render
 from brainseg_desktop.gui.views.plane import Plane, Projection, grey_pixels, picture, side_letters
 from brainseg_desktop.gui.views.slice_drawing import draw_mask
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 REFERENCE_COLOUR: Colour = (86, 180, 233)
 MASK_COLOUR: Colour = (230, 159, 0)
@@ -142,7 +143,7 @@ class CheckPicture(QWidget):
         self._check: Check | None = None
         self.setMinimumSize(360, 150)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Image, reference and mask")
+        self.setAccessibleName(tr("Image, reference and mask"))
 
     def set_check(self, check: Check | None) -> None:
         """Show this; None for nothing."""

@@ -27,15 +27,20 @@ from brainseg_desktop.services.consensus import (
     fuse,
     remarks,
 )
+from brainseg_desktop.services.language import mark, tr
 
 _RULES: dict[Method, str] = {
     "majority": (
-        "Each region is what more than half of the ticked masks mark; exactly half is background. A mask "
-        "that marks nothing votes too."
+        mark(
+            "Each region is what more than half of the ticked masks mark; exactly half is "
+            "background. A mask that marks nothing votes too."
+        )
     ),
     "staple": (
-        "STAPLE (Warfield 2004) of each region over the whole image, cut at one half: each reader counts by "
-        "the sensitivity and specificity estimated from all."
+        mark(
+            "STAPLE (Warfield 2004) of each region over the whole image, cut at one half: each "
+            "reader counts by the sensitivity and specificity estimated from all."
+        )
     ),
 }
 _KINDS = {
@@ -62,10 +67,10 @@ class ConsensusDialog(QDialog):
         self, method: Method, ratings: Sequence[Rating], ticked: Sequence[Rating], parent: QWidget
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"{TITLES[method]} of masks")
+        self.setWindowTitle(tr("{method} of masks", method=tr(TITLES[method])))
         self._ratings = tuple(ratings)
         self.list = QListWidget()
-        self.list.setAccessibleName("Masks that take part")
+        self.list.setAccessibleName(tr("Masks that take part"))
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         for rating in ratings:
             kind = _KINDS[rating.kind]
@@ -83,7 +88,7 @@ class ConsensusDialog(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addWidget(faint(_RULES[method]))
+        layout.addWidget(faint(tr(_RULES[method])))
         layout.addWidget(self.list, 1)
         layout.addWidget(self._count)
         layout.addWidget(self.buttons)
@@ -101,11 +106,11 @@ class ConsensusDialog(QDialog):
     def _follow(self) -> None:
         number = len(self.chosen)
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(number >= 2)
-        words = f"{number} masks take part."
+        words = tr("{number} masks take part.", number=number)
         if number < 2:
-            words = "Tick two masks or more."
+            words = tr("Tick two masks or more.")
         elif number == 2:
-            words = "Two masks take part: a majority is where both agree. Three or more say more."
+            words = tr("Two masks take part: a majority is where both agree. Three or more say more.")
         self._count.setText(words)
 
 
@@ -154,7 +159,9 @@ class ConsensusMaking(QObject):
             self._desk.complain(error)
             return
         ticket = self._ticket
-        self._desk.say(f"{TITLES[method]} of {len(chosen)} masks is being made...")
+        self._desk.say(
+            tr("{method} of {count} masks is being made...", method=tr(TITLES[method]), count=len(chosen))
+        )
         self._desk.jobs.free(
             lambda: fuse(fusion),
             lambda found: self._take(ticket, case, fusion, found),
@@ -166,7 +173,9 @@ class ConsensusMaking(QObject):
             return
         rating = consensus_rating(case, fusion, found)
         self._desk.session.add(rating)
-        self._desk.say(f"{rating.rater} is among the masks. {remarks(found)}".strip())
+        self._desk.say(
+            tr("{rater} is among the masks. {remarks}", rater=rating.rater, remarks=remarks(found)).strip()
+        )
 
     def _fail(self, ticket: int, error: BaseException) -> None:
         if ticket == self._ticket:

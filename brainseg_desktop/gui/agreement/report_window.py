@@ -27,13 +27,14 @@ from brainseg_desktop.gui.agreement.slice_chart import Areas, SlicesChart
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.pair_report import PairReport, Voxel
 from brainseg_desktop.services.pair_tables import (
     COLUMNS,
     LESION_COLUMNS,
     cell,
     columns_of,
-    definition,
+    definition_text,
     lesion_row,
     lesion_summary,
     rule,
@@ -71,7 +72,7 @@ class ReportWindow(QDialog):
         self._state = state
         self.report: PairReport | None = None
         self._row = ""
-        self.setWindowTitle("Agreement")
+        self.setWindowTitle(tr("Agreement"))
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self._make_head()
         self._make_parts()
@@ -96,42 +97,44 @@ class ReportWindow(QDialog):
         self.tolerance.setSingleStep(0.5)
         self.tolerance.setValue(1.0)
         self.tolerance.setSuffix(" mm")
-        self.tolerance.setAccessibleName("Tolerance of the surface Dice")
-        self.tolerance.setToolTip("Outlines so near to each other count as agreed in the surface Dice")
+        self.tolerance.setAccessibleName(tr("Tolerance of the surface Dice"))
+        self.tolerance.setToolTip(tr("Outlines so near to each other count as agreed in the surface Dice"))
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(lambda: self.tolerance_chosen.emit(self.tolerance.value()))
         self.tolerance.valueChanged.connect(lambda _: self._typing.start())
-        self.refresh = _button("Refresh", "Measure the masks as they are now (F5)", self.refresh_wanted)
+        self.refresh = _button(
+            tr("Refresh"), tr("Measure the masks as they are now (F5)"), self.refresh_wanted
+        )
         self.refresh.setShortcut("F5")
-        self.cancel = _button("Cancel", "Stop measuring; the numbers before stay", self.cancel_wanted)
+        self.cancel = _button(tr("Cancel"), tr("Stop measuring; the numbers before stay"), self.cancel_wanted)
 
     def _make_parts(self) -> None:
         last = len(COLUMNS)
-        self.measures = ClickTable("Measures", last + 1, words=(last,))
-        self.measures.setToolTip("Click a number to go to where the two differ most")
+        self.measures = ClickTable(tr("Measures"), last + 1, words=(last,))
+        self.measures.setToolTip(tr("Click a number to go to where the two differ most"))
         self.measures.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.measures.horizontalHeader().setStretchLastSection(True)
         self.measures.chosen.connect(self._choose_number)
         self.measures.currentCellChanged.connect(lambda row, *_: self._show_row(row))
         self.rule = faint()
         self.axis = QComboBox()
-        self.axis.setAccessibleName("Slices along")
-        self.axis.addItems([f"{p.title.capitalize()} slices" for p in _PLANES])
+        self.axis.setAccessibleName(tr("Slices along"))
+        self.axis.addItems([tr("{plane} slices", plane=p.words.capitalize()) for p in _PLANES])
         self.axis.currentIndexChanged.connect(lambda _: self._show_row_again())
-        self.worst = _button("Worst slice", "Go to the slice on which the two differ most")
+        self.worst = _button(tr("Worst slice"), tr("Go to the slice on which the two differ most"))
         self.worst.clicked.connect(self._go_to_worst)
         self.legend = QLabel()
-        self.chart = SlicesChart("Dice and areas by slice")
+        self.chart = SlicesChart(tr("Dice and areas by slice"))
         self.chart.chosen.connect(self._choose_slice)
         self.lesion_summary = faint()
-        self.lesions = ClickTable("Lesions", len(LESION_COLUMNS), words=(0,))
-        self.lesions.put_headings(LESION_COLUMNS)
+        self.lesions = ClickTable(tr("Lesions"), len(LESION_COLUMNS), words=(0,))
+        self.lesions.put_headings([tr(heading) for heading in LESION_COLUMNS])
         self.lesions.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.lesions.verticalHeader().hide()
-        self.lesions.setToolTip("Click a lesion to go to its middle")
+        self.lesions.setToolTip(tr("Click a lesion to go to its middle"))
         self.lesions.chosen.connect(self._choose_lesion)
         self.meanings = QTextBrowser()
-        self.meanings.setAccessibleName("What the measures mean")
+        self.meanings.setAccessibleName(tr("What the measures mean"))
         self.picture = CheckPicture(self._state)
 
     def _lay_out(self) -> None:
@@ -156,7 +159,11 @@ class ReportWindow(QDialog):
         column.addWidget(self.lesion_summary)
         column.addWidget(self.lesions, 1)
         self.tabs = QTabWidget()
-        for part, title in ((slices, "Slices"), (lesions, "Lesions"), (self.meanings, "What it means")):
+        for part, title in (
+            (slices, tr("Slices")),
+            (lesions, tr("Lesions")),
+            (self.meanings, tr("What it means")),
+        ):
             self.tabs.addTab(part, title)
         right = QWidget()
         column = QVBoxLayout(right)
@@ -164,8 +171,12 @@ class ReportWindow(QDialog):
         column.addWidget(self.picture, 1)
         row = QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(_button("Copy picture", "Put the picture on the clipboard", self.copy_picture_wanted))
-        row.addWidget(_button("Save picture...", "Write the picture to a PNG file", self.save_picture_wanted))
+        row.addWidget(
+            _button(tr("Copy picture"), tr("Put the picture on the clipboard"), self.copy_picture_wanted)
+        )
+        row.addWidget(
+            _button(tr("Save picture..."), tr("Write the picture to a PNG file"), self.save_picture_wanted)
+        )
         column.addLayout(row)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(self.tabs)
@@ -175,16 +186,18 @@ class ReportWindow(QDialog):
         split.setSizes([480, 720])
         split.setChildrenCollapsible(False)
         foot = QHBoxLayout()
-        foot.addWidget(QLabel("Surface Dice within"))
+        foot.addWidget(QLabel(tr("Surface Dice within")))
         foot.addWidget(self.tolerance)
         foot.addStretch(1)
         foot.addWidget(
-            _button("Copy table", "Put the measures on the clipboard, for a spreadsheet", self.copy_wanted)
+            _button(
+                tr("Copy table"), tr("Put the measures on the clipboard, for a spreadsheet"), self.copy_wanted
+            )
         )
         foot.addWidget(
-            _button("Save CSV...", "Write measures and lesions to two CSV files", self.save_wanted)
+            _button(tr("Save CSV..."), tr("Write measures and lesions to two CSV files"), self.save_wanted)
         )
-        close = _button("Close", "Close this window")
+        close = _button(tr("Close"), tr("Close this window"))
         close.clicked.connect(self.close)
         foot.addWidget(close)
         layout = QVBoxLayout(self)
@@ -219,15 +232,22 @@ class ReportWindow(QDialog):
             self.picture.set_check(None)
             return
         source = report.source
-        self.pair.setText(f"{source.case}: {source.mask_name} against {source.reference_name}")
+        self.pair.setText(
+            tr(
+                "{case}: {mask} against {reference}",
+                case=source.case,
+                mask=source.mask_name,
+                reference=source.reference_name,
+            )
+        )
         self.pair.setToolTip(self.pair.text())
         self.legend.setText(
-            f"<span style='color: rgb{REFERENCE_COLOUR}'>&#9632;</span> reference &nbsp; "
-            f"<span style='color: rgb{MASK_COLOUR}'>&#9632;</span> mask"
+            f"<span style='color: rgb{REFERENCE_COLOUR}'>&#9632;</span> {tr('reference')} &nbsp; "
+            f"<span style='color: rgb{MASK_COLOUR}'>&#9632;</span> {tr('mask')}"
         )
         columns = columns_of(report)
-        tips = [definition(c, report.agreement.tolerance_mm) for c in columns]
-        self.measures.put_headings([*(c.heading for c in columns), "State"], [*tips, _STATE_TIP])
+        tips = [tr(definition_text(c), tolerance_mm=report.agreement.tolerance_mm) for c in columns]
+        self.measures.put_headings([*(tr(c.heading) for c in columns), tr("State")], [*tips, tr(_STATE_TIP)])
         names = list(report.rows)
         self.measures.blockSignals(True)
         self.measures.setRowCount(len(names))
@@ -265,7 +285,7 @@ class ReportWindow(QDialog):
             np.multiply(counts.mask, voxel, dtype=np.float64),
             unit,
         )
-        self.chart.set_slices(counts.dice, areas, f"{plane.title.capitalize()} slice")
+        self.chart.set_slices(counts.dice, areas, tr("{plane} slice", plane=plane.words.capitalize()))
         self.worst.setEnabled(counts.worst is not None)
         found = report.lesions(self._row)
         self.lesion_summary.setText(lesion_summary(report, self._row))
@@ -307,8 +327,8 @@ class ReportWindow(QDialog):
         first, second = self._masks
         titles = (
             f"{sequence.value}, {self._row}",
-            f"Reference: {report.source.reference_name}",
-            f"Mask: {report.source.mask_name}",
+            tr("Reference: {reference}", reference=report.source.reference_name),
+            tr("Mask: {mask}", mask=report.source.mask_name),
         )
         self.picture.set_check(Check(sequence, self.plane, index, first, second, titles))
 
@@ -358,7 +378,7 @@ class ReportWindow(QDialog):
         self._show_slice()
 
 
-_STATE_TIP = "Which of the two masks is empty, and whether the files state a voxel size"
+_STATE_TIP = mark("Which of the two masks is empty, and whether the files state a voxel size")
 
 
 def _button(text: str, tip: str, signal: SignalInstance | None = None) -> QPushButton:

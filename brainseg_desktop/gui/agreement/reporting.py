@@ -14,6 +14,7 @@ from brainseg_desktop.gui.agreement.report_window import ReportWindow
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_pictures import write_image
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.pair_report import PairReport, PairSource, measure_pair
 from brainseg_desktop.services.pair_tables import measures_table, tsv, write_tables
 
@@ -62,7 +63,7 @@ class Reporting(QObject):
         session = self._desk.session
         case, reference, mask = session.case, session.reference, session.measured
         if case is None or reference is None or mask is None:
-            self._desk.say("Choose a mask to compare with, in the agreement panel.")
+            self._desk.say(tr("Choose a mask to compare with, in the agreement panel."))
             return
         self._case, self._pair, self._stale = case, (reference, mask), False
         self._measure(PairSource.of(case, reference, mask))
@@ -134,15 +135,15 @@ class Reporting(QObject):
         if window is None:
             return
         if self._busy:
-            window.set_status("Measuring...", busy=True)
+            window.set_status(tr("Measuring..."), busy=True)
         elif window.report is None:
-            window.set_status("Not measured. Press Refresh.")
+            window.set_status(tr("Not measured. Press Refresh."))
         elif self._pair != (session.reference, session.measured):
-            window.set_status("Out of date: another pair is chosen now. Press Refresh.", warning=True)
+            window.set_status(tr("Out of date: another pair is chosen now. Press Refresh."), warning=True)
         elif self._stale:
-            window.set_status("Out of date: a mask has changed since. Press Refresh.", warning=True)
+            window.set_status(tr("Out of date: a mask has changed since. Press Refresh."), warning=True)
         else:
-            window.set_status("Up to date.")
+            window.set_status(tr("Up to date."))
 
     # The window -------------------------------------------------------------------------------------
 
@@ -163,19 +164,19 @@ class Reporting(QObject):
     def _copy(self) -> None:
         if self.window is not None and self.window.report is not None:
             QApplication.clipboard().setText(tsv(measures_table(self.window.report)))
-            self.window.set_status("The table is on the clipboard.")
+            self.window.set_status(tr("The table is on the clipboard."))
 
     def _copy_picture(self) -> None:
         image = self.window.picture.image(_PART_PIXELS) if self.window is not None else None
         if self.window is not None and image is not None:
             QApplication.clipboard().setImage(image)
-            self.window.set_status("The picture is on the clipboard.")
+            self.window.set_status(tr("The picture is on the clipboard."))
 
     def _ask_tables(self) -> None:
         if self.window is None or self.window.report is None:
             return
         report = self.window.report
-        path = self._ask("Save measures", f"{_name(report)}_agreement.csv", "CSV (*.csv)")
+        path = self._ask(tr("Save measures"), f"{_name(report)}_agreement.csv", tr("CSV (*.csv)"))
         if path is not None:
             self._write(path, lambda: write_tables(path, report))
 
@@ -184,7 +185,7 @@ class Reporting(QObject):
         image = window.picture.image(_PART_PIXELS) if window is not None else None
         if window is None or window.report is None or image is None:
             return
-        path = self._ask("Save picture", f"{_name(window.report)}_check.png", "PNG (*.png)")
+        path = self._ask(tr("Save picture"), f"{_name(window.report)}_check.png", tr("PNG (*.png)"))
         if path is not None:
             self._write(path, lambda: write_image(image, path))
 
@@ -202,9 +203,11 @@ class Reporting(QObject):
             write()
         except UserError as error:
             self._desk.complain(error)
-            self.window.set_status(f"{path.name} was not saved; the main window says why.", warning=True)
+            self.window.set_status(
+                tr("{file} was not saved; the main window says why.", file=path.name), warning=True
+            )
             return
-        self.window.set_status(f"Saved: {path.name}")
+        self.window.set_status(tr("Saved: {file}", file=path.name))
 
 
 def _name(report: PairReport) -> str:

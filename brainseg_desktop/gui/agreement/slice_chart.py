@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.gui.agreement.check_picture import MASK_COLOUR, REFERENCE_COLOUR
 from brainseg_desktop.gui.views.overlay import Colour
+from brainseg_desktop.services.language import tr
 
 _DICE: Colour = (77, 155, 245)
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageDown: -10, Qt.Key.Key_PageUp: 10}
@@ -112,7 +113,7 @@ class SlicesChart(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         above, below = self._frames()
-        self._draw_scale(painter, above, 1.0, "Dice")
+        self._draw_scale(painter, above, 1.0, tr("Dice"))
         self._draw_curve(painter, above, self._dice, _DICE, dots=True)
         if self._areas is not None:
             values = np.concatenate([self._areas.reference, self._areas.mask])

@@ -27,8 +27,9 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.panels.blink_check import BlinkCheck
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import mark, tr
 
-AUTOMATIC = "Automatic"
+AUTOMATIC = mark("Automatic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,58 +64,60 @@ class AlignDialog(QDialog):
 
     def __init__(self, state: ViewState, reference: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Align sequences")
+        self.setWindowTitle(tr("Align sequences"))
         self._rows: tuple[Row, ...] = ()
         self._busy = self._pending = False
         self._about = QLabel(wordWrap=True)
         self.table = QTableWidget(0, 3)
-        self.table.setHorizontalHeaderLabels(["Sequence", "Its header says", "For the network and the views"])
+        self.table.setHorizontalHeaderLabels(
+            [tr("Sequence"), tr("Its header says"), tr("For the network and the views")]
+        )
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setAccessibleName("Sequences to be brought together")
+        self.table.setAccessibleName(tr("Sequences to be brought together"))
         self.table.itemSelectionChanged.connect(self._follow)
-        self.headers = QPushButton("Use headers")
-        self.headers.setToolTip("Resample this sequence for the network where its header puts it")
-        self.register = QPushButton("Register")
-        self.register.setToolTip("Find where this sequence fits the reference best, then check it")
-        self.back = QPushButton("Take back")
-        self.back.setToolTip("Leave this sequence as its file has it")
+        self.headers = QPushButton(tr("Use headers"))
+        self.headers.setToolTip(tr("Resample this sequence for the network where its header puts it"))
+        self.register = QPushButton(tr("Register"))
+        self.register.setToolTip(tr("Find where this sequence fits the reference best, then check it"))
+        self.back = QPushButton(tr("Take back"))
+        self.back.setToolTip(tr("Leave this sequence as its file has it"))
         self.headers.clicked.connect(lambda: self._ask(self.headers_wanted))
         self.register.clicked.connect(lambda: self._ask(self.register_wanted))
         self.back.clicked.connect(lambda: self._ask(self.back_wanted))
         self.bar = QProgressBar()
-        self.bar.setAccessibleName("Progress of the registration")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setAccessibleName("Cancel registration")
+        self.bar.setAccessibleName(tr("Progress of the registration"))
+        self.cancel = QPushButton(tr("Cancel"))
+        self.cancel.setAccessibleName(tr("Cancel registration"))
         self.cancel.clicked.connect(self.cancelled)
         self.check = BlinkCheck(state)
         self.verdict = QLabel(wordWrap=True)
-        self.verdict.setAccessibleName("Verdict on the registration")
-        self.blink = QCheckBox("Blink")
+        self.verdict.setAccessibleName(tr("Verdict on the registration"))
+        self.blink = QCheckBox(tr("Blink"))
         self.blink.setChecked(True)
         self.blink.toggled.connect(self.check.set_blinking)
-        self.swap = QPushButton("Swap")
-        self.swap.setToolTip("Show the other picture by hand")
+        self.swap = QPushButton(tr("Swap"))
+        self.swap.setToolTip(tr("Show the other picture by hand"))
         self.swap.clicked.connect(self.check.swap)
         self.plane = QComboBox()
-        self.plane.setAccessibleName("Plane of the check")
+        self.plane.setAccessibleName(tr("Plane of the check"))
         for plane in Plane:
             self.plane.addItem(plane.title, plane)
         self.plane.currentIndexChanged.connect(lambda _: self.check.set_plane(self.plane.currentData()))
-        self.accept_button = QPushButton("Accept")
-        self.discard = QPushButton("Discard")
+        self.accept_button = QPushButton(tr("Accept"))
+        self.discard = QPushButton(tr("Discard"))
         self.accept_button.clicked.connect(self.accepted_result)
         self.discard.clicked.connect(self.discarded)
         self.reference = QComboBox()
-        self.reference.setAccessibleName("Sequence that masks are drawn on")
-        self.reference.addItems([AUTOMATIC, Sequence.FLAIR.value, Sequence.T1CE.value])
-        self.reference.setCurrentText(reference or AUTOMATIC)
+        self.reference.setAccessibleName(tr("Sequence that masks are drawn on"))
+        self.reference.addItems([tr(AUTOMATIC), Sequence.FLAIR.value, Sequence.T1CE.value])
+        self.reference.setCurrentText(reference or tr(AUTOMATIC))
         self.reference.currentTextChanged.connect(
-            lambda text: self.reference_chosen.emit("" if text == AUTOMATIC else text)
+            lambda text: self.reference_chosen.emit("" if text == tr(AUTOMATIC) else text)
         )
-        self.close_button = QPushButton("Close")
+        self.close_button = QPushButton(tr("Close"))
         self.close_button.clicked.connect(self.close)
         self._lay_out()
         line = self.fontMetrics().height()
@@ -136,16 +139,21 @@ class AlignDialog(QDialog):
         column.addWidget(self.check, 1)
         column.addWidget(self.verdict)
         column.addLayout(_row(self.plane, self.blink, self.swap, None, self.discard, self.accept_button))
-        note = QLabel("Where there is no mask yet, from the next case opened")
-        column.addLayout(_row(QLabel("Masks are drawn on"), self.reference, note, None, self.close_button))
+        note = QLabel(tr("Where there is no mask yet, from the next case opened"))
+        column.addLayout(
+            _row(QLabel(tr("Masks are drawn on")), self.reference, note, None, self.close_button)
+        )
 
     def set_rows(self, reference: Sequence, rows: Items[Row]) -> None:
         """List the sequences; the chosen line stays chosen."""
         row = max(0, self.table.currentRow())
         self._rows = tuple(rows)
         self._about.setText(
-            f"Sequences are brought to {reference.value}, which the masks are drawn on. Files and voxels "
-            "stay as measured; only the place of a sequence changes."
+            tr(
+                "Sequences are brought to {reference}, which the masks are drawn on. Files and "
+                "voxels stay as measured; only the place of a sequence changes.",
+                reference=reference.value,
+            )
         )
         self.table.setRowCount(len(rows))
         for number, line in enumerate(rows):

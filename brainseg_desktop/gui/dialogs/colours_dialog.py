@@ -21,15 +21,24 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
 from brainseg_desktop.core.palettes import Colour, Vision, colour_text, confusable, palette, seen_as
 from brainseg_desktop.gui.panels.parts import faint, heading, swatch
+from brainseg_desktop.services.language import mark, tr
 
 _CHOICES = (
-    ("safe", "Safe", "Readers with red-green colour blindness can tell all labels apart (default)"),
-    ("classic", "Classic", "Necrosis red, oedema green, enhancing tumour yellow"),
-    ("own", "My own", "Choose a colour for each label below"),
+    (
+        "safe",
+        mark("Safe"),
+        mark("Readers with red-green colour blindness can tell all labels apart (default)"),
+    ),
+    ("classic", mark("Classic"), mark("Necrosis red, oedema green, enhancing tumour yellow")),
+    ("own", mark("My own"), mark("Choose a colour for each label below")),
 )
 _EYES = (
-    (Vision.PROTANOPIA, "No red cones", "As a reader with protanopia (no red cones) sees it"),
-    (Vision.DEUTERANOPIA, "No green cones", "As a reader with deuteranopia (no green cones) sees it"),
+    (Vision.PROTANOPIA, mark("No red cones"), mark("As a reader with protanopia (no red cones) sees it")),
+    (
+        Vision.DEUTERANOPIA,
+        mark("No green cones"),
+        mark("As a reader with deuteranopia (no green cones) sees it"),
+    ),
 )
 
 
@@ -54,7 +63,7 @@ class ColoursDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Colours of the labels")
+        self.setWindowTitle(tr("Colours of the labels"))
         self._preview = preview
         self._before = palette(choice, own)
         self._own: dict[Tissue, Colour] | None = palette("own", own) if own else None
@@ -68,13 +77,13 @@ class ColoursDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for name, title, what in _CHOICES:
-            radio = QRadioButton(title)
+            radio = QRadioButton(tr(title))
             radio.setToolTip(what)
             radio.setAccessibleDescription(what)
             radio.toggled.connect(lambda on, name=name: self._choose(name) if on else None)
             self._radios[name] = radio
             layout.addWidget(radio)
-            layout.addWidget(faint(what))
+            layout.addWidget(faint(tr(what)))
         layout.addLayout(self._grid())
         layout.addWidget(self._warning)
         layout.addStretch(1)
@@ -86,7 +95,7 @@ class ColoursDialog(QDialog):
         box.accepted.connect(self.accept)
         box.rejected.connect(self.reject)
         reset = box.button(QDialogButtonBox.StandardButton.Reset)
-        reset.setToolTip("Back to the safe colours; forget your own")
+        reset.setToolTip(tr("Back to the safe colours; forget your own"))
         reset.clicked.connect(self._reset)
         layout.addWidget(box)
         self.rejected.connect(lambda: preview(self._before))
@@ -118,7 +127,7 @@ class ColoursDialog(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
         for column, (title, tip) in enumerate(
-            (("Label", ""), ("Colour", ""), *((title, tip) for _, title, tip in _EYES))
+            ((tr("Label"), ""), (tr("Colour"), ""), *((tr(title), tr(tip)) for _, title, tip in _EYES))
         ):
             head = heading(title)
             head.setToolTip(tip)
@@ -126,15 +135,15 @@ class ColoursDialog(QDialog):
         for row, tissue in enumerate(palette("safe"), start=1):
             name = TISSUE_NAMES[tissue]
             button = QPushButton()
-            button.setAccessibleName(f"Colour of {name.lower()}")
-            button.setToolTip(f"Choose another colour for {name.lower()}")
+            button.setAccessibleName(tr("Colour of {name}", name=name.lower()))
+            button.setToolTip(tr("Choose another colour for {name}", name=name.lower()))
             button.clicked.connect(lambda _=False, tissue=tissue: self._pick(tissue))
             self._buttons[tissue] = button
             grid.addWidget(QLabel(name), row, 0)
             grid.addWidget(button, row, 1)
             for column, (vision, _, tip) in enumerate(_EYES, start=2):
                 seen = QLabel()
-                seen.setToolTip(tip)
+                seen.setToolTip(tr(tip))
                 self._seen[tissue, vision] = seen
                 grid.addWidget(seen, row, column)
         grid.setColumnStretch(0, 1)
@@ -151,7 +160,7 @@ class ColoursDialog(QDialog):
         old = self.colours[tissue]
         dialog = QColorDialog(QColor(*old), self)
         dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
-        dialog.setWindowTitle(f"Colour of {TISSUE_NAMES[tissue].lower()}")
+        dialog.setWindowTitle(tr("Colour of {label}", label=TISSUE_NAMES[tissue].lower()))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.currentColorChanged.connect(
             lambda colour: self.set_own(tissue, (colour.red(), colour.green(), colour.blue()))
@@ -177,12 +186,16 @@ class ColoursDialog(QDialog):
             label.setAccessibleName(f"{TISSUE_NAMES[tissue]}: {colour_text(seen)}")
         pairs = confusable(colours)
         lines = [
-            f"{TISSUE_NAMES[first]} and {TISSUE_NAMES[second].lower()} look alike to a reader with "
-            f"{vision.value}."
+            tr(
+                "{first} and {second} look alike to a reader with {vision}.",
+                first=TISSUE_NAMES[first],
+                second=TISSUE_NAMES[second].lower(),
+                vision=tr(vision.value),
+            )
             for first, second, vision in pairs
         ]
         self._warning.setText(
-            "\n".join(lines) or "All labels can be told apart, also without red or green cones."
+            "\n".join(lines) or tr("All labels can be told apart, also without red or green cones.")
         )
         self._warning.setObjectName("warning" if pairs else "faint")
         self._warning.style().polish(self._warning)

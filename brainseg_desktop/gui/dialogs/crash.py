@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from brainseg_desktop import __version__
+from brainseg_desktop.services.language import tr
 
 _log = logging.getLogger(__name__)
 
@@ -20,14 +21,16 @@ def show_bug(parent: QWidget | None, error: BaseException) -> None:
     """A dialog with the details and a button that copies them; it does not block the program."""
     details = "".join(traceback.format_exception(error))
     box = QMessageBox(parent)
-    box.setWindowTitle("Something unexpected happened")
+    box.setWindowTitle(tr("Something unexpected happened"))
     box.setIcon(QMessageBox.Icon.Warning)
     box.setText(
-        "The program met an error of its own. Your strokes are in the journal. "
-        "Please copy the details into a report."
+        tr(
+            "The program met an error of its own. Your strokes are in the journal. Please copy "
+            "the details into a report."
+        )
     )
     box.setDetailedText(f"BrainSeg Desktop {__version__}\n{details}")
-    copy = box.addButton("Copy details", QMessageBox.ButtonRole.ActionRole)
+    copy = box.addButton(tr("Copy details"), QMessageBox.ButtonRole.ActionRole)
     box.addButton(QMessageBox.StandardButton.Close)
     copy.clicked.connect(lambda: QApplication.clipboard().setText(box.detailedText()))
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

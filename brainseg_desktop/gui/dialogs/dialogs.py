@@ -32,8 +32,10 @@ from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.actions import ACTIONS, MOUSE
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.gui.phrases import listed
+from brainseg_desktop.services.language import mark, tr
 
-_MASK, _SKIP = "Mask", "Leave out"
+_MASK, _SKIP = mark("Mask"), mark("Leave out")
 
 
 class AssignDialog(QDialog):
@@ -43,17 +45,17 @@ class AssignDialog(QDialog):
         self, paths: Items[Path], guesses: Mapping[Path, Sequence | str], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Which sequence is each file?")
+        self.setWindowTitle(tr("Which sequence is each file?"))
         size_by_font(self, 44, 22)
         self._paths = list(paths)
         self._choices: list[QComboBox] = []
         self._table = QTableWidget(len(self._paths), 2)
-        self._table.setHorizontalHeaderLabels(["File", "Is"])
+        self._table.setHorizontalHeaderLabels([tr("File"), tr("Is")])
         self._table.verticalHeader().hide()
         self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
         self._table.setColumnWidth(1, 10 * self.fontMetrics().height())
-        self._table.setAccessibleName("Files and what they are")
+        self._table.setAccessibleName(tr("Files and what they are"))
         self._table.setTabKeyNavigation(False)
         self._table.verticalHeader().setDefaultSectionSize(2 * self.fontMetrics().height())
         for row, path in enumerate(self._paths):
@@ -62,17 +64,17 @@ class AssignDialog(QDialog):
             item.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self._table.setItem(row, 0, item)
             choice = QComboBox()
-            choice.addItems([_SKIP, *(s.value for s in Sequence), _MASK])
+            choice.addItems([tr(_SKIP), *(s.value for s in Sequence), tr(_MASK)])
             guess = guesses.get(path)
-            choice.setCurrentText(guess.value if isinstance(guess, Sequence) else guess or _SKIP)
-            choice.setAccessibleName(f"Sequence of {path.name}")
+            choice.setCurrentText(guess.value if isinstance(guess, Sequence) else tr(guess or _SKIP))
+            choice.setAccessibleName(tr("Sequence of {file}", file=path.name))
             choice.currentTextChanged.connect(self._check)
             self._table.setCellWidget(row, 1, choice)
             self._choices.append(choice)
         self._why = faint()
-        self._buttons = accept_buttons(self, "Open")
+        self._buttons = accept_buttons(self, tr("Open"))
         layout = QVBoxLayout(self)
-        layout.addWidget(faint("Each sequence at most once. Sequences that are missing are allowed."))
+        layout.addWidget(faint(tr("Each sequence at most once. Sequences that are missing are allowed.")))
         layout.addWidget(self._table)
         layout.addWidget(self._why)
         layout.addWidget(self._buttons)
@@ -84,23 +86,25 @@ class AssignDialog(QDialog):
         return {
             Sequence(c.currentText()): p
             for p, c in zip(self._paths, self._choices, strict=True)
-            if c.currentText() not in (_MASK, _SKIP)
+            if c.currentText() not in (tr(_MASK), tr(_SKIP))
         }
 
     @property
     def masks(self) -> tuple[Path, ...]:
         """The files chosen as masks."""
-        return tuple(p for p, c in zip(self._paths, self._choices, strict=True) if c.currentText() == _MASK)
+        return tuple(
+            p for p, c in zip(self._paths, self._choices, strict=True) if c.currentText() == tr(_MASK)
+        )
 
     def _check(self) -> None:
-        chosen = [c.currentText() for c in self._choices if c.currentText() not in (_MASK, _SKIP)]
+        chosen = [c.currentText() for c in self._choices if c.currentText() not in (tr(_MASK), tr(_SKIP))]
         twice = sorted({c for c in chosen if chosen.count(c) > 1})
         why = (
-            f"{' and '.join(twice)} chosen twice."
+            tr("{sequences} chosen twice.", sequences=listed(twice))
             if twice
             else ""
             if chosen
-            else "Choose at least one sequence."
+            else tr("Choose at least one sequence.")
         )
         self._why.setText(why)
         self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not why)
@@ -111,10 +115,10 @@ class SchemeDialog(QDialog):
 
     def __init__(self, path: Path, schemes: Items[LabelScheme], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("What do the numbers mean?")
+        self.setWindowTitle(tr("What do the numbers mean?"))
         self._schemes = list(schemes)
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel(f"The mask {path.name} can be read in more than one way:"))
+        layout.addWidget(QLabel(tr("The mask {file} can be read in more than one way:", file=path.name)))
         self._radios: list[QRadioButton] = []
         for scheme in self._schemes:
             meaning = ", ".join(f"{label.value} {label.name.lower()}" for label in scheme.labels)
@@ -122,8 +126,8 @@ class SchemeDialog(QDialog):
             radio.toggled.connect(self._check)
             layout.addWidget(radio)
             self._radios.append(radio)
-        layout.addWidget(faint("Nothing is chosen for you: a wrong guess would swap tissues."))
-        self._buttons = accept_buttons(self, "Read the mask")
+        layout.addWidget(faint(tr("Nothing is chosen for you: a wrong guess would swap tissues.")))
+        self._buttons = accept_buttons(self, tr("Read the mask"))
         layout.addWidget(self._buttons)
         self._check()
 
@@ -145,26 +149,28 @@ class RecoveryDialog(QDialog):
 
     def __init__(self, lines: Items[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Unsaved work was found")
+        self.setWindowTitle(tr("Unsaved work was found"))
         self.choice = "later"
         layout = QVBoxLayout(self)
         layout.addWidget(
-            QLabel("The program ended while this mask had strokes that are in no exported file:")
+            QLabel(tr("The program ended while this mask had strokes that are in no exported file:"))
         )
         for line in lines:
             layout.addWidget(QLabel(line))
         layout.addWidget(
             faint(
-                "Restore opens the case with every stroke and its undo. "
-                "Nothing is lost by asking again later."
+                tr(
+                    "Restore opens the case with every stroke and its undo. Nothing is lost by asking "
+                    "again later."
+                )
             )
         )
         row = QHBoxLayout()
         for name, text in (
-            ("restore", "Restore"),
-            ("show", "Show where it is"),
-            ("discard", "Discard"),
-            ("later", "Ask again later"),
+            ("restore", tr("Restore")),
+            ("show", tr("Show where it is")),
+            ("discard", tr("Discard")),
+            ("later", tr("Ask again later")),
         ):
             button = QPushButton(text)
             button.clicked.connect(lambda _=False, name=name: self._choose(name))
@@ -182,22 +188,22 @@ class HelpSheet(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keys and mouse")
+        self.setWindowTitle(tr("Keys and mouse"))
         size_by_font(self, 56, 44)
         self._search = QLineEdit()
-        self._search.setPlaceholderText("Search, for example: slice, brush, Ctrl")
-        self._search.setAccessibleName("Search keys and mouse acts")
+        self._search.setPlaceholderText(tr("Search, for example: slice, brush, Ctrl"))
+        self._search.setAccessibleName(tr("Search keys and mouse acts"))
         self._search.setClearButtonEnabled(True)
         self._search.textChanged.connect(self._show_rows)
         self._page = QTextBrowser()
-        self._page.setAccessibleName("Keys and mouse")
+        self._page.setAccessibleName(tr("Keys and mouse"))
         self._page.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        copy = buttons.addButton("Copy as text", QDialogButtonBox.ButtonRole.ActionRole)
-        copy.setToolTip("Copy the lines shown, for a note or to print")
+        copy = buttons.addButton(tr("Copy as text"), QDialogButtonBox.ButtonRole.ActionRole)
+        copy.setToolTip(tr("Copy the lines shown, for a note or to print"))
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(help_text(self._search.text())))
         for button in buttons.buttons():
             # Enter in the search field may not close the sheet.
@@ -224,7 +230,9 @@ class HelpSheet(QDialog):
                 for keys, text, what in rows
             )
             parts.append(f"<h3>{escape(group)}</h3><table width='100%' cellpadding='3'>{lines}</table>")
-        self._page.setHtml("".join(parts) or f"<p>Nothing found for {escape(search.strip())}.</p>")
+        self._page.setHtml(
+            "".join(parts) or f"<p>{tr('Nothing found for {search}.', search=escape(search.strip()))}</p>"
+        )
 
 
 def help_text(search: str = "") -> str:
@@ -237,8 +245,8 @@ def help_text(search: str = "") -> str:
 
 def _help_groups(search: str) -> dict[str, list[tuple[str, str, str]]]:
     """Rows (keys, action, what it does) by group; only those that hold every word of the search."""
-    rows = [(a.group, ", ".join(a.keys), a.text.rstrip("."), a.tip) for a in ACTIONS]
-    rows += [("Mouse", act, "", what) for act, what in MOUSE]
+    rows = [(tr(a.group), ", ".join(a.keys), tr(a.text).rstrip("."), tr(a.tip)) for a in ACTIONS]
+    rows += [(tr("Mouse"), tr(act), "", tr(what)) for act, what in MOUSE]
     words = search.lower().split()
     groups: dict[str, list[tuple[str, str, str]]] = {}
     for group, *row in rows:
@@ -266,9 +274,10 @@ def about_text() -> str:
     """What the program is and may be used for."""
     return (
         f"<b>BrainSeg Desktop {__version__}</b><br><br>"
-        "Segment, correct and measure brain tumour masks in multimodal MRI.<br><br>"
-        "<b>For research use only.</b> Not a medical device; not for diagnosis or treatment.<br><br>"
-        "Code: Apache-2.0. Bundled network: CC BY-NC-SA 4.0, as its training masks."
+        f"{tr('Segment, correct and measure brain tumour masks in multimodal MRI.')}<br><br>"
+        f"<b>{tr('For research use only.')}</b> "
+        f"{tr('Not a medical device; not for diagnosis or treatment.')}<br><br>"
+        f"{tr('Code: Apache-2.0. Bundled network: CC BY-NC-SA 4.0, as its training masks.')}"
     )
 
 

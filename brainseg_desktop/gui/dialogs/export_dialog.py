@@ -29,11 +29,14 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.labels import TISSUE_NAMES, LabelScheme, Tissue
 from brainseg_desktop.gui.dialogs.dialogs import accept_buttons, size_by_font
 from brainseg_desktop.gui.panels.parts import faint, swatch
+from brainseg_desktop.gui.phrases import listed
 from brainseg_desktop.services.exporting.job import Form
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.messages import words
 
 # Why a form cannot be chosen, in the room of a list; the whole sentence is shown on the item's tip.
-_SHORT = {"form_needs_dicom": "needs a DICOM exam", "form_needs_spacing": "needs a spacing in mm"}
+_IMPOSSIBLE = mark("not possible here")
+_SHORT = {"form_needs_dicom": mark("needs a DICOM exam"), "form_needs_spacing": mark("needs a spacing in mm")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,32 +80,34 @@ class ExportDialog(QDialog):
 
     def __init__(self, choices: Choices, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Export mask")
+        self.setWindowTitle(tr("Export mask"))
         size_by_font(self, 54, 27)
         self._choices = choices
         self._typed = False
         self._forms = self._list_of_forms()
         self._path = QLineEdit()
-        self._path.setAccessibleName("File or folder to write")
+        self._path.setAccessibleName(tr("File or folder to write"))
         self._path.textEdited.connect(self._edited)
         self._path.textChanged.connect(self._say)
-        self._browse_button = QPushButton("Browse...")
+        self._browse_button = QPushButton(tr("Browse..."))
         self._browse_button.clicked.connect(self._browse)
-        self._as_folder = QCheckBox("A file each, in a folder")
+        self._as_folder = QCheckBox(tr("A file each, in a folder"))
         self._as_folder.toggled.connect(self._propose)
-        self._all_cases = QCheckBox(f"The masks beside the images of all {choices.cases} cases of the list")
+        self._all_cases = QCheckBox(
+            tr("The masks beside the images of all {cases} cases of the list", cases=choices.cases)
+        )
         self._all_cases.setVisible(choices.cases > 1)
         self._all_cases.toggled.connect(self._form_changed)
         self._scheme = QComboBox()
-        self._scheme.setAccessibleName("Numbers of the labels")
+        self._scheme.setAccessibleName(tr("Numbers of the labels"))
         self._scheme.addItems([scheme.title for scheme in choices.schemes])
         self._scheme.setCurrentIndex(list(choices.schemes).index(choices.scheme))
         self._scheme.currentIndexChanged.connect(self._say)
-        self._wide = QCheckBox("16-bit numbers (int16)")
+        self._wide = QCheckBox(tr("16-bit numbers (int16)"))
         self._wide.toggled.connect(self._say)
         self._labels: dict[Tissue, QCheckBox] = {}
         self._sentence = faint()
-        self._buttons = accept_buttons(self, "Export")
+        self._buttons = accept_buttons(self, tr("Export"))
         self._arrange()
         row = next(i for i, (form, _) in enumerate(choices.forms) if form.key == choices.form)
         self._forms.setCurrentRow(row)
@@ -112,15 +117,17 @@ class ExportDialog(QDialog):
 
     def _list_of_forms(self) -> QListWidget:
         forms = QListWidget()
-        forms.setAccessibleName("Form of the file")
+        forms.setAccessibleName(tr("Form of the file"))
         for form, refusal in self._choices.forms:
             text = form.title
             if refusal is not None:
-                text += f"\n    {_SHORT.get(refusal.code, 'not possible here')}"
+                text += f"\n    {tr(_SHORT.get(refusal.code, _IMPOSSIBLE))}"
             item = QListWidgetItem(text)
             lines = 1 + text.count("\n")
             item.setSizeHint(QSize(0, round((lines + 0.7) * self.fontMetrics().height())))
-            item.setToolTip(words(refusal) if refusal is not None else f"Written {form.says}.")
+            item.setToolTip(
+                words(refusal) if refusal is not None else tr("Written {how}.", how=tr(form.says))
+            )
             if refusal is not None:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled & ~Qt.ItemFlag.ItemIsSelectable)
             forms.addItem(item)
@@ -140,12 +147,12 @@ class ExportDialog(QDialog):
             labels.addWidget(box)
             self._labels[tissue] = box
         if not self._labels:
-            labels.addWidget(QLabel("None: the mask marks nothing."))
+            labels.addWidget(QLabel(tr("None: the mask marks nothing.")))
         table = QFormLayout()
-        table.addRow("Write to", place)
+        table.addRow(tr("Write to"), place)
         table.addRow("", self._as_folder)
-        table.addRow("Labels", labels)
-        table.addRow("Numbers", self._scheme)
+        table.addRow(tr("Labels"), labels)
+        table.addRow(tr("Numbers"), self._scheme)
         table.addRow("", self._wide)
         table.addRow("", self._all_cases)
         right = QVBoxLayout()
@@ -239,43 +246,62 @@ class ExportDialog(QDialog):
         chosen = not self._labels or any(box.isChecked() for box in self._labels.values())
         self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(named and chosen)
         if not text:
-            self._sentence.setText("Say where to write.")
+            self._sentence.setText(tr("Say where to write."))
         elif not named:
-            endings = [*form.suffixes, *(["a folder's name"] if form.folder else [])]
-            self._sentence.setText(f"{form.title} needs a name that ends in {' or '.join(endings)}.")
+            endings = [*form.suffixes, *([tr("a folder's name")] if form.folder else [])]
+            self._sentence.setText(
+                tr(
+                    "{form} needs a name that ends in {endings}.",
+                    form=form.title,
+                    endings=listed(endings, tr("or")),
+                )
+            )
         elif not chosen:
-            self._sentence.setText("Choose at least one label.")
+            self._sentence.setText(tr("Choose at least one label."))
         else:
             self._sentence.setText(self._told())
 
     def _told(self) -> str:
         form, path = self.form, self.destination
-        after = "Each file is read back and compared before it counts as saved."
+        after = tr("Each file is read back and compared before it counts as saved.")
         if self.all_cases:
-            return (
-                f"The masks that lie beside the images of {self._choices.cases} cases will be written into "
-                f"{path}, each {form.says}. What is not exported of the open mask is not among them. {after}"
+            return tr(
+                "The masks that lie beside the images of {cases} cases will be written into {path}, "
+                "each {how}. What is not exported of the open mask is not among them. {after}",
+                cases=self._choices.cases,
+                path=path,
+                how=tr(form.says),
+                after=after,
             )
-        says = form.says
+        how = tr(form.says)
         if form.key == "tif" and self._choices.slices and self._as_folder.isChecked():
-            says = "as one 0/255 .tif for each slice, named after the images"
+            how = tr("as one 0/255 .tif for each slice, named after the images")
         numbers = ""
         if self._scheme.isEnabled():
             held = ", ".join(f"{label.value} = {label.name.lower()}" for label in self.scheme.labels)
-            numbers = f", with {held}"
+            numbers = tr(", with {numbers}", numbers=held)
         kept = self.tissues
-        what = "The mask" if kept is None else " and ".join(TISSUE_NAMES[t] for t in kept)
-        replaced = " The file there now will be replaced." if path.is_file() else ""
-        return f"{what} of {self._choices.rater} will be written to {path} {says}{numbers}. {after}{replaced}"
+        what = tr("The mask") if kept is None else listed([TISSUE_NAMES[t] for t in kept])
+        replaced = tr(" The file there now will be replaced.") if path.is_file() else ""
+        return tr(
+            "{what} of {rater} will be written to {path} {how}{numbers}. {after}{replaced}",
+            what=what,
+            rater=self._choices.rater,
+            path=path,
+            how=how,
+            numbers=numbers,
+            after=after,
+            replaced=replaced,
+        )
 
     def _browse(self) -> None:
         form = self.form
         if self.all_cases or path_is_folder(form, self.destination):
-            chosen = QFileDialog.getExistingDirectory(self, "Folder to write into", self._path.text())
+            chosen = QFileDialog.getExistingDirectory(self, tr("Folder to write into"), self._path.text())
         else:
             patterns = " ".join(f"*{suffix}" for suffix in form.suffixes)
             chosen, _ = QFileDialog.getSaveFileName(
-                self, "Export mask", self._path.text(), f"{form.title} ({patterns})"
+                self, tr("Export mask"), self._path.text(), f"{form.title} ({patterns})"
             )
         if chosen:
             self._typed = True

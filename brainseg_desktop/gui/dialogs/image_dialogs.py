@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.core.volume import ImageChoice
 from brainseg_desktop.gui.dialogs.dialogs import accept_buttons, size_by_font
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.services.language import tr
 
 # Asks for the picture of a volume; the function is called with it, or with a sentence why there is none.
 FetchPicture = Callable[[int, Callable[[NDArray[np.uint8] | str], None]], None]
@@ -37,33 +38,33 @@ class VolumeDialog(QDialog):
 
     def __init__(self, path: Path, count: int, fetch: FetchPicture, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Which volume?")
+        self.setWindowTitle(tr("Which volume?"))
         self._fetch = fetch
         self._wanted = 0
         self._picture = _Picture()
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(1, count)
         self._slider.setPageStep(max(1, count // 10))
-        self._slider.setAccessibleName("Volume")
+        self._slider.setAccessibleName(tr("Volume"))
         self._number = QSpinBox()
         self._number.setRange(1, count)
-        self._number.setAccessibleName("Number of the volume")
-        self._number.setSuffix(f" of {count}")
+        self._number.setAccessibleName(tr("Number of the volume"))
+        self._number.setSuffix(tr(" of {count}", count=count))
         self._slider.valueChanged.connect(self._number.setValue)
         self._number.valueChanged.connect(self._slider.setValue)
         self._number.valueChanged.connect(self._show)
         row = QHBoxLayout()
         row.addWidget(self._slider, 1)
         row.addWidget(self._number)
-        told = QLabel(f"{path.name} holds {count} volumes. One is opened:")
+        told = QLabel(tr("{file} holds {count} volumes. One is opened:", file=path.name, count=count))
         told.setTextFormat(Qt.TextFormat.PlainText)
         told.setWordWrap(True)
-        buttons = accept_buttons(self, "Open this volume")
+        buttons = accept_buttons(self, tr("Open this volume"))
         layout = QVBoxLayout(self)
         layout.addWidget(told)
         layout.addWidget(self._picture, 1)
         layout.addLayout(row)
-        layout.addWidget(faint("Shown is the middle slice, the patient's right on the left."))
+        layout.addWidget(faint(tr("Shown is the middle slice, the patient's right on the left.")))
         layout.addWidget(buttons)
         size_by_font(self, 26, 30)
         self._number.setFocus()
@@ -98,27 +99,29 @@ class SpacingDialog(QDialog):
 
     def __init__(self, path: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("How large is a voxel?")
+        self.setWindowTitle(tr("How large is a voxel?"))
         self.is_unknown = False
-        told = QLabel(f"{path.name} is made of pictures, which do not state the size of a voxel.")
+        told = QLabel(
+            tr("{file} is made of pictures, which do not state the size of a voxel.", file=path.name)
+        )
         told.setTextFormat(Qt.TextFormat.PlainText)
         told.setWordWrap(True)
         form = QFormLayout()
         self._sizes: list[QDoubleSpinBox] = []
-        for name in ("Between columns", "Between rows", "Between slices"):
+        for name in (tr("Between columns"), tr("Between rows"), tr("Between slices")):
             size = QDoubleSpinBox()
             size.setRange(0.0, 100.0)
             size.setDecimals(4)
             size.setSingleStep(0.1)
-            size.setSpecialValueText("not said")
+            size.setSpecialValueText(tr("not said"))
             size.setSuffix(" mm")
             size.setAccessibleName(name)
             size.valueChanged.connect(self._check)
             form.addRow(name, size)
             self._sizes.append(size)
-        self._buttons = accept_buttons(self, "Open with this size")
-        without = QPushButton("Open without a size")
-        without.setToolTip("Nothing is then given in mm or mL")
+        self._buttons = accept_buttons(self, tr("Open with this size"))
+        without = QPushButton(tr("Open without a size"))
+        without.setToolTip(tr("Nothing is then given in mm or mL"))
         without.setAutoDefault(False)
         without.clicked.connect(self._leave_unsaid)
         self._buttons.addButton(without, QDialogButtonBox.ButtonRole.ActionRole)
@@ -127,8 +130,10 @@ class SpacingDialog(QDialog):
         layout.addLayout(form)
         layout.addWidget(
             faint(
-                "Slices are taken to run upwards, rows to the back and columns to the patient's left. "
-                "Without a size nothing is given in mm or mL."
+                tr(
+                    "Slices are taken to run upwards, rows to the back and columns to the patient's "
+                    "left. Without a size nothing is given in mm or mL."
+                )
             )
         )
         layout.addStretch(1)
@@ -157,12 +162,12 @@ class _Picture(QLabel):
     """A picture that fills its place without being stretched."""
 
     def __init__(self) -> None:
-        super().__init__("Reading...")
+        super().__init__(tr("Reading..."))
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setWordWrap(True)
         self.setMinimumSize(QSize(120, 120))
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Middle slice of the volume")
+        self.setAccessibleName(tr("Middle slice of the volume"))
         self._whole = QPixmap()
 
     def show_picture(self, found: NDArray[np.uint8] | str) -> None:

@@ -22,14 +22,16 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.gui.phrases import listed
 from brainseg_desktop.io.dicom.exams import Exam
 from brainseg_desktop.io.dicom.recognise import Suggestion
 from brainseg_desktop.io.dicom.series import DicomSeries
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import mark, tr, tr_many
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.series_preview import Preview, preview
 
-_SKIP = "Leave out"
+_SKIP = mark("Leave out")
 _PICTURE, _SERIES, _WHY, _USE = range(4)
 
 
@@ -54,7 +56,7 @@ class SeriesDialog(QDialog):
         load: Callable[[DicomSeries], Preview] = preview,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Which series is which sequence?")
+        self.setWindowTitle(tr("Which series is which sequence?"))
         line = self.fontMetrics().height()
         self.resize(QSize(62 * line, 40 * line).boundedTo(self.screen().availableSize() * 0.9))
         pairs = list(zip(exam.series, exam.suggestions, strict=True))
@@ -66,7 +68,7 @@ class SeriesDialog(QDialog):
         self._table = self._make_table()
         self._why = faint()
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self._open = self._buttons.addButton("Open", QDialogButtonBox.ButtonRole.AcceptRole)
+        self._open = self._buttons.addButton(tr("Open"), QDialogButtonBox.ButtonRole.AcceptRole)
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
         self._open.setDefault(True)
@@ -87,14 +89,14 @@ class SeriesDialog(QDialog):
         return {
             Sequence(choice.currentText()): self._rows[row][0]
             for row, choice in self._choices.items()
-            if choice.currentText() != _SKIP
+            if choice.currentText() != tr(_SKIP)
         }
 
     def _make_table(self) -> QTableWidget:
         line = self.fontMetrics().height()
         table = QTableWidget(len(self._rows), 4)
-        table.setHorizontalHeaderLabels(["", "Series", "Suggested", "Use as"])
-        table.setAccessibleName("Series of the exam")
+        table.setHorizontalHeaderLabels(["", tr("Series"), tr("Suggested"), tr("Use as")])
+        table.setAccessibleName(tr("Series of the exam"))
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(7 * line)
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -111,7 +113,7 @@ class SeriesDialog(QDialog):
         for row, (series, hint) in enumerate(self._rows):
             picture = QLabel()
             picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            picture.setAccessibleName(f"Middle slice of {series.name}")
+            picture.setAccessibleName(tr("Middle slice of {series}", series=series.name))
             table.setCellWidget(row, _PICTURE, picture)
             self._pictures.append(picture)
             table.setItem(row, _SERIES, _cell(series_text(series), series.is_offered))
@@ -119,14 +121,14 @@ class SeriesDialog(QDialog):
             if series.is_offered:
                 table.setCellWidget(row, _USE, self._make_choice(row, series, hint))
             else:
-                table.setItem(row, _USE, _cell("Cannot be used", False))
+                table.setItem(row, _USE, _cell(tr("Cannot be used"), False))
         return table
 
     def _make_choice(self, row: int, series: DicomSeries, hint: Suggestion) -> QWidget:
         choice = QComboBox()
-        choice.addItems([*(s.value for s in Sequence), _SKIP])
-        choice.setCurrentText(hint.sequence.value if hint.sequence is not None else _SKIP)
-        choice.setAccessibleName(f"Use {series.name} as")
+        choice.addItems([*(s.value for s in Sequence), tr(_SKIP)])
+        choice.setCurrentText(hint.sequence.value if hint.sequence is not None else tr(_SKIP))
+        choice.setAccessibleName(tr("Use {series} as", series=series.name))
         choice.currentTextChanged.connect(self._check)
         self._choices[row] = choice
         holder = QWidget()
@@ -136,15 +138,15 @@ class SeriesDialog(QDialog):
         return holder
 
     def _check(self) -> None:
-        names = [c.currentText() for c in self._choices.values() if c.currentText() != _SKIP]
+        names = [c.currentText() for c in self._choices.values() if c.currentText() != tr(_SKIP)]
         twice = [s.value for s in Sequence if names.count(s.value) > 1]
         if twice:
-            why = f"{' and '.join(twice)} chosen twice. Leave one of them out."
+            why = tr("{sequences} chosen twice. Leave one of them out.", sequences=listed(twice))
         elif not names:
-            why = "Choose at least one sequence."
+            why = tr("Choose at least one sequence.")
         else:
             missing = [s.value for s in Sequence if s.value not in names]
-            why = f"Not in this exam: {', '.join(missing)}." if missing else ""
+            why = tr("Not in this exam: {missing}.", missing=", ".join(missing)) if missing else ""
         self._why.setText(why)
         self._open.setEnabled(bool(names) and not twice)
 
@@ -199,14 +201,26 @@ class SeriesDialog(QDialog):
 def series_text(series: DicomSeries) -> str:
     """Description, slices, spacing and plane of a series, in three lines."""
     columns, rows, count = series.shape
-    lines = [series.description or series.protocol or "No description"]
+    lines = [series.description or series.protocol or tr("No description")]
     if not columns:
         return "\n".join((lines[0], _capital(series.name)))
-    slices = "1 slice" if count == 1 else f"{count} slices"
-    lines.append(f"{_capital(series.name)}: {slices} of {columns} x {rows}")
+    slices = tr_many("{count} slice", "{count} slices", count)
+    lines.append(
+        tr(
+            "{series}: {slices} of {columns} x {rows}",
+            series=_capital(series.name),
+            slices=slices,
+            columns=columns,
+            rows=rows,
+        )
+    )
     if series.spacing_mm is not None:
-        tilt = f", {series.tilt_degrees:.0f} degrees oblique" if series.tilt_degrees >= 1 else ""
-        lines.append(" x ".join(f"{mm:.3g}" for mm in series.spacing_mm) + f" mm, {series.plane}{tilt}")
+        tilt = (
+            tr(", {degrees:.0f} degrees oblique", degrees=series.tilt_degrees)
+            if series.tilt_degrees >= 1
+            else ""
+        )
+        lines.append(" x ".join(f"{mm:.3g}" for mm in series.spacing_mm) + f" mm, {tr(series.plane)}{tilt}")
     return "\n".join(lines)
 
 
@@ -215,16 +229,19 @@ def reason_text(series: DicomSeries, hint: Suggestion) -> str:
     reason = words(hint.why)
     if not series.is_offered:
         return reason
-    named = hint.sequence.value if hint.sequence is not None else _SKIP
-    look = "" if hint.is_clear else " Please look."
+    named = hint.sequence.value if hint.sequence is not None else tr(_SKIP)
+    look = "" if hint.is_clear else tr(" Please look.")
     return f"{named}{'' if hint.is_clear else '?'}\n{reason}{look if 'ook at' not in reason else ''}"
 
 
 def _introduction(exam: Exam) -> str:
     usable = sum(series.is_offered for series in exam.series)
-    return (
-        f"{exam.name}: {len(exam.series)} series, {usable} of them can be used. What each seems to be is "
-        "filled in; Enter opens the exam so."
+    return tr(
+        "{exam}: {count} series, {usable} of them can be used. What each seems to be is "
+        "filled in; Enter opens the exam so.",
+        exam=exam.name,
+        count=len(exam.series),
+        usable=usable,
     )
 
 

@@ -20,16 +20,17 @@ from brainseg_desktop.core.measurements import (
     slice_index,
 )
 from brainseg_desktop.gui.views.plane import Plane
+from brainseg_desktop.services.language import mark, tr
 
 # RANO's "perpendicular" as a reader draws it: below 85 degrees the picture says so.
 _PERPENDICULAR = 85.0
 # With less of the long diameter inside the label than this the reader is told to check it.
 _MOSTLY_INSIDE = 0.9
 _KINDS = {
-    MeasurementKind.RULER: "Ruler",
-    MeasurementKind.ANGLE: "Angle",
+    MeasurementKind.RULER: mark("Ruler"),
+    MeasurementKind.ANGLE: mark("Angle"),
     MeasurementKind.ROI: "ROI",
-    MeasurementKind.DIAMETERS: "Diameters",
+    MeasurementKind.DIAMETERS: mark("Diameters"),
 }
 
 Statistics = Callable[[Measurement], RoiStatistics | None]
@@ -42,11 +43,11 @@ def plane_of(m: Measurement) -> Plane:
 
 def title(m: Measurement, grid: Grid) -> str:
     """What it is and on which slice, e.g. ``"Whole tumour, diameters, axial 72"``."""
-    kind = _KINDS[m.kind]
+    kind = tr(_KINDS[m.kind])
     what = f"{m.name}, {kind.lower()}" if m.name else kind
     if m.kind is MeasurementKind.ROI and m.sequence is not None:
         what += f", {m.sequence.value}"
-    return f"{what}, {plane_of(m).title} {slice_index(m, grid) + 1}"
+    return f"{what}, {plane_of(m).words} {slice_index(m, grid) + 1}"
 
 
 def lines(m: Measurement, grid: Grid, statistics: RoiStatistics | None) -> tuple[str, ...]:
@@ -61,26 +62,30 @@ def lines(m: Measurement, grid: Grid, statistics: RoiStatistics | None) -> tuple
         return (f"{length_mm(counted):.1f} {unit}",)
     if m.kind is MeasurementKind.ANGLE:
         angle = angle_degrees(counted)
-        return ("no angle" if math.isnan(angle) else f"{angle:.1f}°",)
+        return (tr("no angle") if math.isnan(angle) else f"{angle:.1f}°",)
     if m.kind is MeasurementKind.DIAMETERS:
         long, short = diameters_mm(counted)
         crossing = crossing_degrees(counted)
         first = (m.name,) if m.name else ()
-        oblique = (f"lines at {crossing:.0f}°, not 90°",) if crossing < _PERPENDICULAR else ()
+        oblique = (tr("lines at {angle:.0f}°, not 90°", angle=crossing),) if crossing < _PERPENDICULAR else ()
         return (
             *first,
             f"{long:.1f} × {short:.1f} {unit}",  # noqa: RUF001
-            f"product {product_mm2(counted):.0f} {unit}²",
+            tr("product {product:.0f} {unit}²", product=product_mm2(counted), unit=unit),
             *oblique,
         )
     if statistics is None:
-        return ("no voxel inside",)
+        return (tr("no voxel inside"),)
     area = "" if statistics.area_mm2 is None else f"   {statistics.area_mm2:.1f} mm²"
     return (
-        f"mean {number(statistics.mean)}   SD {number(statistics.sd)}",
-        f"min {number(statistics.minimum)}   max {number(statistics.maximum)}",
-        f"median {number(statistics.median)}",
-        f"{statistics.voxels} voxels{area}",
+        tr("mean {mean}   SD {sd}", mean=number(statistics.mean), sd=number(statistics.sd)),
+        tr(
+            "min {minimum}   max {maximum}",
+            minimum=number(statistics.minimum),
+            maximum=number(statistics.maximum),
+        ),
+        tr("median {median}", median=number(statistics.median)),
+        tr("{voxels} voxels{area}", voxels=statistics.voxels, area=area),
     )
 
 
@@ -99,25 +104,41 @@ def number(value: float) -> str:
 
 def summary(found: Diameters, name: str, plane: Plane) -> str:
     """What is said after diameters were found: values, whether RANO calls it measurable, what to check."""
-    where = f"{name}, {plane.title} {found.index + 1}"
+    where = f"{name}, {plane.words} {found.index + 1}"
     parts = [
-        f"{where}: {found.long:.1f} × {found.short:.1f} {found.unit}, product "  # noqa: RUF001
-        f"{found.product:.0f} {found.unit}²."
+        tr(
+            "{where}: {long:.1f} × {short:.1f} {unit}, product {product:.0f} {unit}².",  # noqa: RUF001
+            where=where,
+            long=found.long,
+            short=found.short,
+            unit=found.unit,
+            product=found.product,
+        )
     ]
     if found.unit != "mm":
-        parts.append("The files state no voxel size, so lengths are in voxels (px).")
+        parts.append(tr("The files state no voxel size, so lengths are in voxels (px)."))
     elif plane is not Plane.AXIAL:
-        parts.append("RANO asks for axial slices.")
+        parts.append(tr("RANO asks for axial slices."))
     elif found.measurable:
-        parts.append(f"Measurable by RANO: both at least {found.least_mm:.0f} mm, on two slices or more.")
+        parts.append(
+            tr(
+                "Measurable by RANO: both at least {least:.0f} mm, on two slices or more.",
+                least=found.least_mm,
+            )
+        )
     elif found.short < found.least_mm:
-        parts.append(f"Not measurable by RANO: both must be at least {found.least_mm:.0f} mm.")
+        parts.append(
+            tr("Not measurable by RANO: both must be at least {least:.0f} mm.", least=found.least_mm)
+        )
     else:
-        parts.append("Not measurable by RANO: it must be seen on two slices or more.")
+        parts.append(tr("Not measurable by RANO: it must be seen on two slices or more."))
     if found.inside < _MOSTLY_INSIDE:
         parts.append(
-            f"The long line is outside the label for {100 * (1 - found.inside):.0f} % of its length: "
-            "check both lines and move their ends where needed."
+            tr(
+                "The long line is outside the label for {percent:.0f} % of its length: check both "
+                "lines and move their ends where needed.",
+                percent=100 * (1 - found.inside),
+            )
         )
     return " ".join(parts)
 

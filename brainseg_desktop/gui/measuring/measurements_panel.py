@@ -20,6 +20,7 @@ from brainseg_desktop.gui.measuring.measurement_text import lines, table, title
 from brainseg_desktop.gui.measuring.measuring import go_to
 from brainseg_desktop.gui.panels.parts import heading
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 _MOST_LINES = 14
 
@@ -39,8 +40,8 @@ class MeasurementsPanel(QWidget):
         self._state = state
         self._shown: tuple[Measurement, ...] = ()
         self._list = QListWidget()
-        self._list.setAccessibleName("Measurements")
-        self._list.setToolTip("Click a measurement to go to its slice. Del removes the highlighted one.")
+        self._list.setAccessibleName(tr("Measurements"))
+        self._list.setToolTip(tr("Click a measurement to go to its slice. Del removes the highlighted one."))
         self._list.setWordWrap(True)
         self._list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self._list.setResizeMode(QListView.ResizeMode.Adjust)
@@ -48,20 +49,20 @@ class MeasurementsPanel(QWidget):
         self._list.itemClicked.connect(self._go)
         self._list.itemActivated.connect(self._go)
         self._list.currentRowChanged.connect(self._update_buttons)
-        self._delete = QPushButton("Delete")
-        self._delete.setAccessibleName("Delete measurement")
-        self._delete.setToolTip("Delete the chosen measurement (Del)")
+        self._delete = QPushButton(tr("Delete"))
+        self._delete.setAccessibleName(tr("Delete measurement"))
+        self._delete.setToolTip(tr("Delete the chosen measurement (Del)"))
         self._delete.clicked.connect(self._remove)
-        self._copy = QPushButton("Copy table")
-        self._copy.setAccessibleName("Copy table of measurements")
-        self._copy.setToolTip("Copy all measurements, with units, to paste into a table")
+        self._copy = QPushButton(tr("Copy table"))
+        self._copy.setAccessibleName(tr("Copy table of measurements"))
+        self._copy.setToolTip(tr("Copy all measurements, with units, to paste into a table"))
         self._copy.clicked.connect(self._copy_table)
         buttons = QHBoxLayout()
         buttons.addWidget(self._delete)
         buttons.addWidget(self._copy)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(heading("Measurements"))
+        layout.addWidget(heading(tr("Measurements")))
         layout.addWidget(self._list)
         layout.addLayout(buttons)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)

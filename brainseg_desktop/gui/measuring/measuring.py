@@ -35,6 +35,7 @@ from brainseg_desktop.gui.measuring.measurement_handles import (
 from brainseg_desktop.gui.measuring.measurement_text import lines, summary
 from brainseg_desktop.gui.views.plane import Plane, Projection
 from brainseg_desktop.gui.views.view_state import Mode, ViewState
+from brainseg_desktop.services.language import tr
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.views.slice_view import SliceView
@@ -204,12 +205,14 @@ class Measuring(QObject):
         """
         case, rating = self._state.case, self._state.rating
         if case is None or rating is None:
-            self._say("There is no mask to measure. Segment the case or open a mask first.")
+            self._say(tr("There is no mask to measure. Segment the case or open a mask first."))
             return
         mask = Region(name, tissues).mask(rating.label_map.array)
         found = rano_diameters(mask, case.grid, plane.axis)
         if found is None:
-            self._say(f"{name}: no voxel of this mask is marked so, there is nothing to measure.")
+            self._say(
+                tr("{name}: no voxel of this mask is marked so, there is nothing to measure.", name=name)
+            )
             return
         drawn = found.measurement(name)
         others = (m for m in self._state.measurements if not _is_replaced(m, drawn))

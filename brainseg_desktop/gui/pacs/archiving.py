@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QLabel
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import ask
+from brainseg_desktop.services.language import tr, tr_many
 from brainseg_desktop.services.logs import alias
 from brainseg_desktop.services.messages import words
 
@@ -115,7 +116,7 @@ class Archiving(QObject):
         if self._stop is not None:
             self._stop.set()
             self.window.cancel.setEnabled(False)
-            self.window.set_status("Stopping...")
+            self.window.set_status(tr("Stopping..."))
 
     def close(self) -> None:
         """The program ends: nothing goes on, nobody is listened to."""
@@ -154,7 +155,7 @@ class Archiving(QObject):
         def answered(accepted: bool) -> None:
             if accepted:
                 self.window.set_nodes(list(self.settings.nodes), node.key)
-                self.window.set_tested("Not tested yet.")
+                self.window.set_tested(tr("Not tested yet."))
 
         self._ask(NodeDialog(node, take, self.window), answered)
 
@@ -188,7 +189,7 @@ class Archiving(QObject):
         self._logins.pop(node.key, None)
         self.window.set_nodes(list(self.settings.nodes))
         if self.settings.nodes:
-            self.window.set_tested(f"{node.title} was removed.")
+            self.window.set_tested(tr("{node} was removed.", node=node.title))
         if node.login != "none":
             self._desk.jobs.free(lambda: forget_credentials(node), lambda _: None, self._desk.complain)
 
@@ -203,9 +204,11 @@ class Archiving(QObject):
             return
         self._begin(
             node,
-            "Testing...",
+            tr("Testing..."),
             lambda login, stop: check_node(node, login, stop.is_set),
-            lambda seconds: self.window.set_tested(f"{node.title} answered in {1000 * seconds:.0f} ms."),
+            lambda seconds: self.window.set_tested(
+                tr("{node} answered in {seconds:.0f} ms.", node=node.title, seconds=1000 * seconds)
+            ),
             lambda text: self.window.set_tested(text, warning=True),
         )
 
@@ -227,19 +230,21 @@ class Archiving(QObject):
             self.window.table.set_studies(studies)
             if len(studies) >= query.limit:
                 self.window.set_status(
-                    f"The first {len(studies)} studies are shown. Ask for less.", warning=True
+                    tr("The first {count} studies are shown. Ask for less.", count=len(studies)), warning=True
                 )
             else:
-                self.window.set_status(_counted(len(studies), "study", "studies") + " found.")
+                self.window.set_status(
+                    tr_many("{count} study found.", "{count} studies found.", len(studies))
+                )
 
         self._begin(
-            node, "Asking...", lambda login, stop: client.find(node, query, login, stop.is_set), found
+            node, tr("Asking..."), lambda login, stop: client.find(node, query, login, stop.is_set), found
         )
 
     def _ask_folder(self) -> None:
         if self.window.study is None or self.is_busy:
             return
-        chosen = QFileDialog.getExistingDirectory(self.window, "Retrieve into a folder")
+        chosen = QFileDialog.getExistingDirectory(self.window, tr("Retrieve into a folder"))
         if chosen:
             self.retrieve(Path(chosen))
 
@@ -254,18 +259,23 @@ class Archiving(QObject):
         place = folder / f"exam-{alias(study.uid)}"
 
         def came(result: Retrieved) -> None:
-            said = _counted(result.files, "image", "images")
+            said = tr_many("{count} image", "{count} images", result.files)
             if result.problem is not None:
-                self.window.set_status(f"{said} retrieved. {words(result.problem)}", warning=True)
+                self.window.set_status(
+                    tr("{images} retrieved. {reason}", images=said, reason=words(result.problem)),
+                    warning=True,
+                )
             elif result.cancelled:
-                self.window.set_status(f"Cancelled; {said} had been retrieved into {place}.")
+                self.window.set_status(
+                    tr("Cancelled; {images} had been retrieved into {place}.", images=said, place=place)
+                )
             else:
-                self.window.set_status(f"{said} retrieved into {place}.")
+                self.window.set_status(tr("{images} retrieved into {place}.", images=said, place=place))
                 self._open_path(place)
 
         self._begin(
             node,
-            "Retrieving...",
+            tr("Retrieving..."),
             lambda login, stop: client.retrieve(
                 node, study, place, self._tell(stop), stop.is_set, credentials=login
             ),
@@ -276,7 +286,7 @@ class Archiving(QObject):
         if self.is_busy:
             return
         chosen, _ = QFileDialog.getOpenFileNames(
-            self.window, "Send DICOM files", "", "DICOM (*.dcm);;All files (*)"
+            self.window, tr("Send DICOM files"), "", tr("DICOM (*.dcm);;All files (*)")
         )
         if chosen:
             self.send([Path(p) for p in chosen])
@@ -290,15 +300,21 @@ class Archiving(QObject):
             return
 
         def done(result: Sent) -> None:
-            said = f"{result.sent} of {_counted(len(files), 'file', 'files')} sent to {node.title}."
+            said = tr_many(
+                "{sent} of {count} file sent to {node}.",
+                "{sent} of {count} files sent to {node}.",
+                len(files),
+                sent=result.sent,
+                node=node.title,
+            )
             if result.problem is not None:
                 self.window.set_status(f"{said} {words(result.problem)}", warning=True)
             else:
-                self.window.set_status(f"Cancelled; {said}" if result.cancelled else said)
+                self.window.set_status(tr("Cancelled; {said}", said=said) if result.cancelled else said)
 
         self._begin(
             node,
-            "Sending...",
+            tr("Sending..."),
             lambda login, stop: client.send(node, files, self._tell(stop), stop.is_set, credentials=login),
             done,
         )
@@ -334,7 +350,7 @@ class Archiving(QObject):
             """Whether the result is still wanted."""
             self._stop = None
             self.window.set_progress(None)
-            self.window.set_status("Cancelled." if stop.is_set() else "")
+            self.window.set_status(tr("Cancelled.") if stop.is_set() else "")
             return self.window.isVisible()
 
         def came(result: T) -> None:
@@ -435,7 +451,7 @@ class Archiving(QObject):
         from brainseg_desktop.services.pacs.nodes import inbox_folder
 
         chosen = QFileDialog.getExistingDirectory(
-            self.window, "Open an exam that was received", str(inbox_folder(self.settings.inbox))
+            self.window, tr("Open an exam that was received"), str(inbox_folder(self.settings.inbox))
         )
         if chosen:
             self._open_path(Path(chosen))

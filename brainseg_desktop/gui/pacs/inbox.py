@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.pacs.pacs_window import PacsWindow
+from brainseg_desktop.services.language import tr, tr_many
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.pacs.client import make_receiver
 from brainseg_desktop.services.pacs.instances import InstanceFolder, Outcome
@@ -44,13 +45,22 @@ class Inbox(QObject):
     def show(self, settings: InboxSettings) -> None:
         """Say whether it listens, and what came."""
         self._settings = settings
-        exams = f"{len(self._folders)} exam{'' if len(self._folders) == 1 else 's'}, {self._images} images"
+        exams = tr_many(
+            "{count} exam, {images} images",
+            "{count} exams, {images} images",
+            len(self._folders),
+            images=self._images,
+        )
         if self._receiver is not None:
-            place = f"port {settings.port} as {settings.own_title}"
-            self._window.set_inbox(True, f"Listening at {place}. Received: {exams}.")
-            self._label.setText(f"Inbox on: {exams}")
+            place = tr("port {port} as {title}", port=settings.port, title=settings.own_title)
+            self._window.set_inbox(
+                True, tr("Listening at {place}. Received: {exams}.", place=place, exams=exams)
+            )
+            self._label.setText(tr("Inbox on: {exams}", exams=exams))
         else:
-            self._window.set_inbox(False, f"Off. {exams.capitalize()} received." if self._images else "Off.")
+            self._window.set_inbox(
+                False, tr("Off. {exams} received.", exams=exams.capitalize()) if self._images else tr("Off.")
+            )
         self._label.setVisible(self._receiver is not None)
 
     def switch(self, on: bool, settings: InboxSettings) -> None:

@@ -25,12 +25,13 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.pacs.credentials import Credentials
 from brainseg_desktop.services.pacs.nodes import InboxSettings, PacsNode, inbox_folder
 
-_KINDS = {"dimse": "DICOM (C-FIND, C-MOVE, C-STORE)", "web": "DICOMweb (QIDO, WADO, STOW)"}
-_LOGINS = {"none": "None", "password": "User and password", "token": "Token"}
+_KINDS = {"dimse": mark("DICOM (C-FIND, C-MOVE, C-STORE)"), "web": mark("DICOMweb (QIDO, WADO, STOW)")}
+_LOGINS = {"none": mark("None"), "password": mark("User and password"), "token": mark("Token")}
 
 
 class _Asking(QDialog):
@@ -88,14 +89,14 @@ class NodeDialog(_Asking):
     def __init__(
         self, node: PacsNode, take: Callable[[PacsNode], None], parent: QWidget | None = None
     ) -> None:
-        title = "Archive" if node.title else "New archive"
-        super().__init__(title, "Save", lambda: take(self.node()), parent)
+        title = tr("Archive") if node.title else tr("New archive")
+        super().__init__(title, tr("Save"), lambda: take(self.node()), parent)
         self._given = node
-        self.name = _line("Name", node.title, "As you call it")
-        self.kind = _choice("Spoken to by", _KINDS, node.kind)
+        self.name = _line(tr("Name"), node.title, tr("As you call it"))
+        self.kind = _choice(tr("Spoken to by"), _KINDS, node.kind)
         form = QFormLayout()
-        form.addRow("Name", self.name)
-        form.addRow("Spoken to by", self.kind)
+        form.addRow(tr("Name"), self.name)
+        form.addRow(tr("Spoken to by"), self.kind)
         self.column.addLayout(form)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._dimse_page(node))
@@ -105,53 +106,56 @@ class NodeDialog(_Asking):
         self._pages.setCurrentIndex(self.kind.currentIndex())
         self.column.addWidget(self._pages)
         trust = QFormLayout()
-        self.ca_file = _line("CA file", node.ca_file, "Empty: those of the system")
-        trust.addRow("CA file for TLS", _with_choice(self.ca_file, self))
+        self.ca_file = _line(tr("CA file"), node.ca_file, tr("Empty: those of the system"))
+        trust.addRow(tr("CA file for TLS"), _with_choice(self.ca_file, self))
         self.column.addLayout(trust)
         self._finish()
 
     def _dimse_page(self, node: PacsNode) -> QWidget:
-        self.host = _line("Host", node.host, "pacs.example.org")
-        self.port = _port("Port", node.port)
-        self.ae_title = _line("AE title", node.ae_title, "Of the archive")
-        self.own_title = _line("Own AE title", node.own_title)
-        self.receive_address = _line("Receive address", node.receive_address)
-        self.receive_port = _port("Receive port", node.receive_port, least=0)
-        self.receive_port.setSpecialValueText("none: by C-GET")
-        self.tls = QCheckBox("Encrypted (TLS)")
+        self.host = _line(tr("Host"), node.host, "pacs.example.org")
+        self.port = _port(tr("Port"), node.port)
+        self.ae_title = _line(tr("AE title"), node.ae_title, tr("Of the archive"))
+        self.own_title = _line(tr("Own AE title"), node.own_title)
+        self.receive_address = _line(tr("Receive address"), node.receive_address)
+        self.receive_port = _port(tr("Receive port"), node.receive_port, least=0)
+        self.receive_port.setSpecialValueText(tr("none: by C-GET"))
+        self.tls = QCheckBox(tr("Encrypted (TLS)"))
         self.tls.setChecked(node.tls)
         page = QWidget()
         form = QFormLayout(page)
         form.setContentsMargins(0, 0, 0, 0)
         for name, widget in (
-            ("Host", self.host),
-            ("Port", self.port),
-            ("AE title", self.ae_title),
-            ("Own AE title", self.own_title),
-            ("Receive address", self.receive_address),
-            ("Receive port", self.receive_port),
+            (tr("Host"), self.host),
+            (tr("Port"), self.port),
+            (tr("AE title"), self.ae_title),
+            (tr("Own AE title"), self.own_title),
+            (tr("Receive address"), self.receive_address),
+            (tr("Receive port"), self.receive_port),
             ("", self.tls),
         ):
             form.addRow(name, widget)
         form.addRow(
             "",
             faint(
-                "With a receive port the archive sends exams there (C-MOVE); it must know this computer by "
-                "its own AE title, address and that port. Without one they come on the same line (C-GET)."
+                tr(
+                    "With a receive port the archive sends exams there (C-MOVE); it must know this "
+                    "computer by its own AE title, address and that port. Without one they come on the "
+                    "same line (C-GET)."
+                )
             ),
         )
         return page
 
     def _web_page(self, node: PacsNode) -> QWidget:
         self.url = _line("URL", node.url, "https://pacs.example.org/dicom-web")
-        self.login = _choice("Login", _LOGINS, node.login)
+        self.login = _choice(tr("Login"), _LOGINS, node.login)
         page = QWidget()
         form = QFormLayout(page)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("URL", self.url)
-        form.addRow("Login", self.login)
+        form.addRow(tr("Login"), self.login)
         form.addRow(
-            "", faint("The password is asked for when it is needed. It is never written into a file.")
+            "", faint(tr("The password is asked for when it is needed. It is never written into a file."))
         )
         return page
 
@@ -185,22 +189,26 @@ class LoginDialog(_Asking):
     """
 
     def __init__(self, node: PacsNode, keyring: str | None, parent: QWidget | None = None) -> None:
-        super().__init__(f"Log in to {node.title}", "Log in", self._check, parent)
+        super().__init__(tr("Log in to {node}", node=node.title), tr("Log in"), self._check, parent)
         self._node = node
-        self.user = _line("User", "")
-        self.secret = _line("Token" if node.login == "token" else "Password", "")
+        self.user = _line(tr("User"), "")
+        self.secret = _line(tr("Token") if node.login == "token" else tr("Password"), "")
         self.secret.setEchoMode(QLineEdit.EchoMode.Password)
         form = QFormLayout()
         if node.login == "password":
-            form.addRow("User", self.user)
+            form.addRow(tr("User"), self.user)
         form.addRow(self.secret.accessibleName(), self.secret)
         self.column.addLayout(form)
-        self.keep = QCheckBox(f"Keep it in the keyring ({keyring})" if keyring else "Keep it in the keyring")
+        self.keep = QCheckBox(
+            tr("Keep it in the keyring ({keyring})", keyring=keyring)
+            if keyring
+            else tr("Keep it in the keyring")
+        )
         self.keep.setEnabled(keyring is not None)
         self.column.addWidget(self.keep)
         if keyring is None:
             self.column.addWidget(
-                faint("This computer has no keyring: it is forgotten when the PACS window is closed.")
+                faint(tr("This computer has no keyring: it is forgotten when the PACS window is closed."))
             )
         self._finish()
 
@@ -220,25 +228,25 @@ class InboxDialog(_Asking):
     def __init__(
         self, inbox: InboxSettings, take: Callable[[InboxSettings], None], parent: QWidget | None = None
     ) -> None:
-        super().__init__("Inbox", "Save", lambda: take(self.inbox()), parent)
+        super().__init__(tr("Inbox"), tr("Save"), lambda: take(self.inbox()), parent)
         self._given = inbox
-        self.title = _line("Own AE title", inbox.own_title)
-        self.address = _line("Address", inbox.address)
-        self.port = _port("Port", inbox.port)
-        self.callers = _line("Known senders", ", ".join(inbox.callers), "AE titles; empty: anyone")
-        self.folder = _line("Folder", str(inbox_folder(inbox)))
+        self.title = _line(tr("Own AE title"), inbox.own_title)
+        self.address = _line(tr("Address"), inbox.address)
+        self.port = _port(tr("Port"), inbox.port)
+        self.callers = _line(tr("Known senders"), ", ".join(inbox.callers), tr("AE titles; empty: anyone"))
+        self.folder = _line(tr("Folder"), str(inbox_folder(inbox)))
         form = QFormLayout()
         for name, widget in (
-            ("Own AE title", self.title),
-            ("Address", self.address),
-            ("Port", self.port),
-            ("Known senders", self.callers),
-            ("Folder", _with_choice(self.folder, self, folder=True)),
+            (tr("Own AE title"), self.title),
+            (tr("Address"), self.address),
+            (tr("Port"), self.port),
+            (tr("Known senders"), self.callers),
+            (tr("Folder"), _with_choice(self.folder, self, folder=True)),
         ):
             form.addRow(name, widget)
         self.column.addLayout(form)
         self.column.addWidget(
-            faint("0.0.0.0 listens at all addresses of this computer. Known senders keep strangers out.")
+            faint(tr("0.0.0.0 listens at all addresses of this computer. Known senders keep strangers out."))
         )
         self._finish()
 
@@ -282,15 +290,17 @@ def _choice(name: str, entries: dict[str, str], chosen: str) -> QComboBox:
 def _with_choice(line: QLineEdit, parent: QWidget, *, folder: bool = False) -> QWidget:
     """A line with a button that asks for its file or folder."""
     title = line.accessibleName()
-    button = QPushButton("Choose...")
-    button.setAccessibleName(f"{title}: choose")
+    button = QPushButton(tr("Choose..."))
+    button.setAccessibleName(tr("{what}: choose", what=title))
 
     def choose() -> None:
         before = str(Path(line.text()).parent) if line.text() and not folder else line.text()
         if folder:
             chosen = QFileDialog.getExistingDirectory(parent, title, before)
         else:
-            chosen, _ = QFileDialog.getOpenFileName(parent, title, before, "Certificates (*.pem *.crt *.cer)")
+            chosen, _ = QFileDialog.getOpenFileName(
+                parent, title, before, tr("Certificates (*.pem *.crt *.cer)")
+            )
         if chosen:
             line.setText(chosen)
 

@@ -23,11 +23,12 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.pacs.study_table import StudyTable
 from brainseg_desktop.gui.panels.parts import faint, heading
+from brainseg_desktop.services.language import mark, tr, tr_in
 from brainseg_desktop.services.pacs.nodes import PacsNode
 from brainseg_desktop.services.pacs.records import Query, StudyEntry
 
-_MODALITIES = ("Any", "MR", "CT", "PT", "SEG", "RTSTRUCT", "SR")
-_EMPTY = "No archive is set up yet. Add one; whoever looks after it knows its address and AE title."
+_MODALITIES = (mark("Any"), "MR", "CT", "PT", "SEG", "RTSTRUCT", "SR")
+_EMPTY = mark("No archive is set up yet. Add one; whoever looks after it knows its address and AE title.")
 
 
 class PacsWindow(QWidget):
@@ -66,7 +67,7 @@ class PacsWindow(QWidget):
         row.addLayout(self._right(), 1)
         layout = QVBoxLayout(self)
         layout.addLayout(row, 1)
-        layout.addWidget(faint("For research use only. Nothing shown here is logged."))
+        layout.addWidget(faint(tr("For research use only. Nothing shown here is logged.")))
         self.set_nodes([])
         self.set_progress(None)
         self.set_status("")
@@ -75,23 +76,29 @@ class PacsWindow(QWidget):
 
     def _left(self) -> QVBoxLayout:
         self.list = QListWidget()
-        self.list.setAccessibleName("Archives")
+        self.list.setAccessibleName(tr("Archives"))
         self.list.currentRowChanged.connect(lambda _: self._node_chosen())
         self.list.itemActivated.connect(lambda _: self.edit_wanted.emit())
         self.list.setFixedWidth(22 * self.fontMetrics().horizontalAdvance("m"))
-        self.add = _button("Add...", "Enter how another archive is reached", self.add_wanted)
-        self.edit = _button("Edit...", "Change how the chosen archive is reached", self.edit_wanted)
-        self.remove = _button("Remove", "Forget the chosen archive and its password", self.remove_wanted)
-        self.test = _button("Test", "Ask the chosen archive whether it is there", self.test_wanted)
+        self.add = _button(tr("Add..."), tr("Enter how another archive is reached"), self.add_wanted)
+        self.edit = _button(tr("Edit..."), tr("Change how the chosen archive is reached"), self.edit_wanted)
+        self.remove = _button(
+            tr("Remove"), tr("Forget the chosen archive and its password"), self.remove_wanted
+        )
+        self.test = _button(tr("Test"), tr("Ask the chosen archive whether it is there"), self.test_wanted)
         self.tested = faint()
-        self.inbox = QCheckBox("Take exams sent here")
-        self.inbox.setToolTip("Listen for exams that an archive or a scanner sends to this computer")
+        self.inbox = QCheckBox(tr("Take exams sent here"))
+        self.inbox.setToolTip(tr("Listen for exams that an archive or a scanner sends to this computer"))
         self.inbox.clicked.connect(self.inbox_wanted)
         self.inbox_state = faint()
-        self.inbox_settings = _button("Settings...", "Where and from whom", self.inbox_settings_wanted)
-        self.received = _button("Open received...", "Open an exam that was sent here", self.received_wanted)
+        self.inbox_settings = _button(
+            tr("Settings..."), tr("Where and from whom"), self.inbox_settings_wanted
+        )
+        self.received = _button(
+            tr("Open received..."), tr("Open an exam that was sent here"), self.received_wanted
+        )
         column = QVBoxLayout()
-        column.addWidget(heading("Archives"))
+        column.addWidget(heading(tr("Archives")))
         column.addWidget(self.list, 1)
         for pair in ((self.add, self.edit), (self.remove, self.test)):
             line = QHBoxLayout()
@@ -100,7 +107,7 @@ class PacsWindow(QWidget):
             column.addLayout(line)
         column.addWidget(self.tested)
         column.addSpacing(12)
-        column.addWidget(heading("Inbox"))
+        column.addWidget(heading(tr("Inbox")))
         column.addWidget(self.inbox)
         column.addWidget(self.inbox_state)
         line = QHBoxLayout()
@@ -112,15 +119,15 @@ class PacsWindow(QWidget):
         return column
 
     def _right(self) -> QVBoxLayout:
-        self.name = self._field("Patient's name", "Begins with")
-        self.patient_id = self._field("Patient ID", "")
-        self.accession = self._field("Accession number", "")
-        self.first = self._field("From", "YYYY-MM-DD")
-        self.last = self._field("To", "YYYY-MM-DD")
+        self.name = self._field(tr("Patient's name"), tr("Begins with"))
+        self.patient_id = self._field(tr("Patient ID"), "")
+        self.accession = self._field(tr("Accession number"), "")
+        self.first = self._field(tr_in("a date", "From"), "YYYY-MM-DD")
+        self.last = self._field(tr_in("a date", "To"), "YYYY-MM-DD")
         self.modality = QComboBox()
-        self.modality.setAccessibleName("Modality")
-        self.modality.addItems(_MODALITIES)
-        self.find_button = _button("Find", "Ask the chosen archive for studies", self.find_wanted)
+        self.modality.setAccessibleName(tr("Modality"))
+        self.modality.addItems([tr(_MODALITIES[0]), *_MODALITIES[1:]])
+        self.find_button = _button(tr("Find"), tr("Ask the chosen archive for studies"), self.find_wanted)
         self.find_button.setDefault(True)
         grid = QGridLayout()
         fields = (self.name, self.patient_id, self.accession, self.first, self.last, self.modality)
@@ -135,22 +142,26 @@ class PacsWindow(QWidget):
         self.table = StudyTable()
         self.table.picked.connect(self._follow)
         self.retrieve = _button(
-            "Retrieve and open...", "Bring the chosen study into a folder and open it", self.retrieve_wanted
+            tr("Retrieve and open..."),
+            tr("Bring the chosen study into a folder and open it"),
+            self.retrieve_wanted,
         )
         self.table.wanted.connect(self.retrieve.click)
         self.send = _button(
-            "Send files...", "Send DICOM files, such as an exported segmentation, here", self.send_wanted
+            tr("Send files..."),
+            tr("Send DICOM files, such as an exported segmentation, here"),
+            self.send_wanted,
         )
         self.progress = QProgressBar()
         self.progress.setFixedWidth(200)
-        self.cancel = _button("Cancel", "Stop what is going on", self.cancel_wanted)
+        self.cancel = _button(tr("Cancel"), tr("Stop what is going on"), self.cancel_wanted)
         self.status = faint()
         bottom = QHBoxLayout()
         bottom.addWidget(self.status, 1)
         for widget in (self.progress, self.cancel, self.send, self.retrieve):
             bottom.addWidget(widget)
         column = QVBoxLayout()
-        column.addWidget(heading("Studies"))
+        column.addWidget(heading(tr("Studies")))
         column.addLayout(grid)
         column.addWidget(self.table, 1)
         column.addLayout(bottom)
@@ -175,7 +186,7 @@ class PacsWindow(QWidget):
         self.list.setCurrentRow(row if nodes else -1)
         self._follow()
         if not nodes:
-            self.set_tested(_EMPTY)
+            self.set_tested(tr(_EMPTY))
 
     @property
     def node(self) -> PacsNode | None:
@@ -203,7 +214,7 @@ class PacsWindow(QWidget):
             accession=self.accession.text(),
             first=_day(self.first),
             last=_day(self.last),
-            modality="" if modality == _MODALITIES[0] else modality,
+            modality="" if modality == tr(_MODALITIES[0]) else modality,
         )
 
     def set_tested(self, text: str, *, warning: bool = False) -> None:
@@ -229,7 +240,7 @@ class PacsWindow(QWidget):
         self.cancel.setEnabled(True)
         self.progress.setRange(0, total or 0)
         self.progress.setValue(done or 0)
-        self.progress.setFormat("%v of %m" if total else "")
+        self.progress.setFormat(tr("%v of %m") if total else "")
         self._follow()
         # The button that had the keys is off now; they are not to fall to whatever comes next to it.
         if begun is not None:

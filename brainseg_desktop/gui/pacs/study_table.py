@@ -14,10 +14,20 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.pacs.records import StudyEntry
 
 Index = QModelIndex | QPersistentModelIndex
-_COLUMNS = ("Date", "Patient", "ID", "Description", "Modalities", "Series", "Images", "Accession")
+_COLUMNS = (
+    mark("Date"),
+    mark("Patient"),
+    "ID",
+    mark("Description"),
+    mark("Modalities"),
+    mark("Series"),
+    mark("Images"),
+    mark("Accession"),
+)
 _WIDTHS = (8, 15, 10, 18, 10, 6, 7, 10)
 _DESCRIPTION = 3
 _NUMBERS = (5, 6)
@@ -47,7 +57,7 @@ class StudyModel(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
-            return _COLUMNS[section]
+            return tr(_COLUMNS[section])
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -94,7 +104,7 @@ class StudyTable(QTableView):
         self._sorted.setSortRole(_SORT)
         self._sorted.setSourceModel(self.studies)
         self.setModel(self._sorted)
-        self.setAccessibleName("Studies found")
+        self.setAccessibleName(tr("Studies found"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setSortingEnabled(True)

@@ -14,16 +14,20 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.gui.panels.compare_panel import score_text
 from brainseg_desktop.gui.panels.parts import faint, heading
+from brainseg_desktop.gui.phrases import step_words
 from brainseg_desktop.services.audit import Audit, AuditRecord, ChangeRecord
+from brainseg_desktop.services.language import mark, tr, tr_many
 
-_MEANING = (
-    "Given: what the mask was started with. Kept: still so. Added: has the label now and had not.\n"
-    "Removed: had the label and has it no more. A voxel moved to another label is removed from one and\n"
+_MEANING = mark(
+    "Given: what the mask was started with. Kept: still so. Added: has the label now and "
+    "had not.\n"
+    "Removed: had the label and has it no more. A voxel moved to another label is "
+    "removed from one and\n"
     "added to the other. Dice: the mask now against what was given."
 )
 # The panel is narrow: what the signs mean is said above the table.
-_COLUMNS = ("Given", "Kept", "+", "\u2212", "Dice")
-_NAMES = ("Given", "Kept", "Added", "Removed", "Dice")
+_COLUMNS = (mark("Given"), mark("Kept"), "+", "\u2212", mark("Dice"))
+_NAMES = (mark("Given"), mark("Kept"), mark("Added"), mark("Removed"), mark("Dice"))
 _DELAY_MS = 150
 
 
@@ -51,9 +55,9 @@ class AuditPanel(QWidget):
         self._audit: Audit | None = None
         self._pair = faint()
         self._table = QTableWidget(0, len(_COLUMNS))
-        self._table.setAccessibleName("Changes against the mask it was started from")
-        self._table.setAccessibleDescription(_MEANING)
-        self._table.setToolTip(_MEANING)
+        self._table.setAccessibleName(tr("Changes against the mask it was started from"))
+        self._table.setAccessibleDescription(tr(_MEANING))
+        self._table.setToolTip(tr(_MEANING))
         self._table.setTabKeyNavigation(False)
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -70,7 +74,7 @@ class AuditPanel(QWidget):
         self._tools = faint()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (heading("Your changes"), self._pair, self._table, self._time, self._tools):
+        for part in (heading(tr("Your changes")), self._pair, self._table, self._time, self._tools):
             layout.addWidget(part)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -98,26 +102,35 @@ class AuditPanel(QWidget):
         self._time.setVisible(record is not None)
         self._tools.setVisible(record is not None and bool(record.tools))
         if record is None:
-            self._pair.setText("Only your own mask is followed.")
+            self._pair.setText(tr("Only your own mask is followed."))
             return
         self._time.setText(
-            f"Time of work {duration_text(record.active_s)}; pauses of {record.idle_limit_s:g} s "
-            "or more are left out."
+            tr(
+                "Time of work {duration}; pauses of {pause:g} s or more are left out.",
+                duration=duration_text(record.active_s),
+                pause=record.idle_limit_s,
+            )
         )
         self._tools.setText("\n".join(_tool_lines(record)))
         self._tools.setToolTip("\n".join(_tool_lines(record, full=True)))
         if not has_given:
-            self._pair.setText("This mask was not started from another one.")
+            self._pair.setText(tr("This mask was not started from another one."))
             return
         rows = {**record.labels, **record.regions}
         in_ml = all(change.given_ml is not None for change in rows.values())
-        unit = "mL" if in_ml else "voxels"
-        self._pair.setText(f"Against {record.given_by} as it was given, in {unit}: + added, \u2212 removed.")
+        unit = "mL" if in_ml else tr("voxels")
+        self._pair.setText(
+            tr(
+                "Against {mask} as it was given, in {unit}: + added, − removed.",  # noqa: RUF001
+                mask=record.given_by,
+                unit=unit,
+            )
+        )
         self._fill(rows, in_ml)
 
     def _fill(self, rows: dict[str, ChangeRecord], in_ml: bool) -> None:
         table = self._table
-        table.setHorizontalHeaderLabels(list(_COLUMNS))
+        table.setHorizontalHeaderLabels([tr(title) for title in _COLUMNS])
         table.setRowCount(len(rows))
         table.setVerticalHeaderLabels(list(rows))
         for row, change in enumerate(rows.values()):
@@ -129,8 +142,8 @@ class AuditPanel(QWidget):
         for column in range(table.columnCount()):
             title = table.horizontalHeaderItem(column)
             if title is not None:
-                title.setToolTip(f"{_NAMES[column]}\n\n{_MEANING}")
-                title.setData(Qt.ItemDataRole.AccessibleTextRole, _NAMES[column])
+                title.setToolTip(f"{tr(_NAMES[column])}\n\n{tr(_MEANING)}")
+                title.setData(Qt.ItemDataRole.AccessibleTextRole, tr(_NAMES[column]))
                 title.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         height = table.verticalHeader().defaultSectionSize()
         table.setFixedHeight(table.horizontalHeader().sizeHint().height() + len(rows) * height + 4)
@@ -156,9 +169,9 @@ def _short(volume_ml: float) -> str:
 def _tip(change: ChangeRecord, column: int) -> str:
     voxels = (change.given_voxels, change.kept_voxels, change.added_voxels, change.removed_voxels)
     if column < len(voxels):
-        return f"{_NAMES[column]}: {_count(voxels[column], 'voxel')}"
+        return f"{tr(_NAMES[column])}: {_voxels(voxels[column])}"
     dice = change.dice_against_given
-    return f"{score_text(dice)}: the mask now against what was given"
+    return tr("{score}: the mask now against what was given", score=score_text(dice))
 
 
 def _tool_lines(record: AuditRecord, *, full: bool = False) -> list[str]:
@@ -166,12 +179,12 @@ def _tool_lines(record: AuditRecord, *, full: bool = False) -> list[str]:
     by_time = sorted(record.tools.items(), key=lambda tool: -tool[1].active_s)
     lines = []
     for name, tool in by_time:
-        back = f", {tool.undone:,} taken back" if tool.undone else ""
-        more = f"{back}, {_count(tool.voxels, 'voxel')}" if full else ""
-        amounts = f"{_count(tool.steps, 'step')}{more}"
-        lines.append(f"{name}: {amounts}, {duration_text(tool.active_s)}")
+        back = tr(", {count:,} taken back", count=tool.undone) if tool.undone else ""
+        more = f"{back}, {_voxels(tool.voxels)}" if full else ""
+        amounts = tr_many("{count:,} step", "{count:,} steps", tool.steps) + more
+        lines.append(f"{step_words(name)}: {amounts}, {duration_text(tool.active_s)}")
     return lines
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _voxels(count: int) -> str:
+    return tr_many("{count:,} voxel", "{count:,} voxels", count)

@@ -10,6 +10,7 @@ from brainseg_desktop.core.reslice import slice_of
 from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.gui.views.plane import Plane, Projection, grey_pixels, side_letters, turned
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 BLINK_MS = 700
 _GAP = 6
@@ -37,7 +38,7 @@ class BlinkCheck(QWidget):
         self._timer.timeout.connect(self.swap)
         self.setMinimumSize(480, 220)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Before and after the alignment")
+        self.setAccessibleName(tr("Before and after the alignment"))
 
     @property
     def index(self) -> int:
@@ -91,10 +92,10 @@ class BlinkCheck(QWidget):
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         if self._volumes is None or self._sequences is None:
             painter.setPen(_TEXT)
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Nothing to check yet.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, tr("Nothing to check yet."))
             return
         wide = (self.width() - _GAP) / 2
-        for number, title in enumerate(("Before", "After")):
+        for number, title in enumerate((tr("Before"), tr("After"))):
             frame = QRectF(number * (wide + _GAP), 0, wide, self.height())
             painter.save()
             painter.setClipRect(frame)

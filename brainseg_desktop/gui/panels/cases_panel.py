@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.services.language import tr
 
 
 class CasesPanel(QWidget):
@@ -21,12 +22,12 @@ class CasesPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._search = QLineEdit()
-        self._search.setPlaceholderText("Search")
-        self._search.setAccessibleName("Search cases")
+        self._search.setPlaceholderText(tr("Search"))
+        self._search.setAccessibleName(tr("Search cases"))
         self._search.setClearButtonEnabled(True)
         self._search.textChanged.connect(self._filter)
         self._list = QListWidget()
-        self._list.setAccessibleName("Cases")
+        self._list.setAccessibleName(tr("Cases"))
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._list.itemClicked.connect(self._picked)
@@ -48,7 +49,7 @@ class CasesPanel(QWidget):
             item.setData(Qt.ItemDataRole.UserRole, key)
             item.setToolTip(key)
             self._list.addItem(item)
-        self._hint.setText(hint or "Cases you open are listed here.")
+        self._hint.setText(hint or tr("Cases you open are listed here."))
         self._filter(self._search.text())
         self.mark(self._open)
 

@@ -24,26 +24,31 @@ from brainseg_desktop.gui.agreement.slice_chart import SlicesChart
 from brainseg_desktop.gui.panels.parts import faint, heading, swatch
 from brainseg_desktop.gui.views.overlay import DIFFERENCE_COLOURS
 from brainseg_desktop.services.compare import AGREED, DEFINITIONS, EXTRA, MISSED, OverlapScores
+from brainseg_desktop.services.language import mark, tr
 
 _ROWS = (
-    ("dice", "Dice"),
-    ("iou", "IoU"),
-    ("precision", "Precision"),
-    ("sensitivity", "Sensitivity"),
-    ("specificity", "Specificity"),
+    ("dice", mark("Dice")),
+    ("iou", mark("IoU")),
+    ("precision", mark("Precision")),
+    ("sensitivity", mark("Sensitivity")),
+    ("specificity", mark("Specificity")),
 )
 _DIFFERENCE = (
-    (AGREED, "Agreed", "Voxels in both masks"),
-    (MISSED, "Missed", "Voxels in the reference only"),
-    (EXTRA, "Extra", "Voxels in the mask only"),
+    (AGREED, mark("Agreed"), mark("Voxels in both masks")),
+    (MISSED, mark("Missed"), mark("Voxels in the reference only")),
+    (EXTRA, mark("Extra"), mark("Voxels in the mask only")),
 )
-_STATES = {"both_empty": "both empty", "one_empty": "one empty", "no_spacing": "no voxel size"}
+_STATES = {
+    "both_empty": mark("both empty"),
+    "one_empty": mark("one empty"),
+    "no_spacing": mark("no voxel size"),
+}
 
 
 def score_text(score: Score, decimals: int = 3) -> str:
     """A score as a reader meets it: the number, or why there is none."""
     if score.value is None:
-        return _STATES.get(score.state, "-")
+        return tr(_STATES.get(score.state, "-"))
     return f"{score.value:.{decimals}f}"
 
 
@@ -71,16 +76,18 @@ class ComparePanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._reference = QComboBox()
-        self._reference.setAccessibleName("Reference side")
+        self._reference.setAccessibleName(tr("Reference side"))
         self._reference.currentIndexChanged.connect(lambda row: self.reference_chosen.emit(row - 1))
         self._mask = QComboBox()
-        self._mask.setAccessibleName("Mask side")
+        self._mask.setAccessibleName(tr("Mask side"))
         self._mask.currentIndexChanged.connect(lambda row: self.mask_chosen.emit(row - 1))
-        self._swap = QPushButton("Swap")
-        self._swap.setToolTip("Take the mask as reference and the reference as mask, whichever is shown")
+        self._swap = QPushButton(tr("Swap"))
+        self._swap.setToolTip(tr("Take the mask as reference and the reference as mask, whichever is shown"))
         self._swap.clicked.connect(self.swap_wanted)
-        self._report = QPushButton("All measures...")
-        self._report.setToolTip("Distances, lesions, slices and a picture, in a window of their own (Ctrl+M)")
+        self._report = QPushButton(tr("All measures..."))
+        self._report.setToolTip(
+            tr("Distances, lesions, slices and a picture, in a window of their own (Ctrl+M)")
+        )
         self._report.clicked.connect(self.report_wanted)
         self._pair = faint()
         self._tiles: list[tuple[QLabel, QLabel, QFrame]] = []
@@ -90,10 +97,12 @@ class ComparePanel(QWidget):
             tile, value, name = _tile()
             self._tiles.append((value, name, tile))
             tiles.addWidget(tile, 0, place)
-        self._table = ClickTable("Agreement", 0)
+        self._table = ClickTable(tr("Agreement"), 0)
         self._table.setRowCount(len(_ROWS) + 2)
-        self._table.setVerticalHeaderLabels([text for _, text in _ROWS] + ["Ref., mL", "Mask, mL"])
-        self._table.setToolTip("Click a number to go to where the two differ most")
+        self._table.setVerticalHeaderLabels(
+            [tr(text) for _, text in _ROWS] + [tr("Ref., mL"), tr("Mask, mL")]
+        )
+        self._table.setToolTip(tr("Click a number to go to where the two differ most"))
         self._table.chosen.connect(self._number_chosen)
         self._table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self._table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
@@ -103,11 +112,11 @@ class ComparePanel(QWidget):
         self._table.setFixedHeight(rows * (self.fontMetrics().height() + 7) + 32)
         self._table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._group = QComboBox()
-        self._group.setAccessibleName("Rows of the table")
+        self._group.setAccessibleName(tr("Rows of the table"))
         self._group.currentIndexChanged.connect(self._show_group)
         self._groups: list[dict[str, OverlapScores]] = []
         self._region = QComboBox()
-        self._region.setAccessibleName("Region of chart and difference")
+        self._region.setAccessibleName(tr("Region of chart and difference"))
         self._region.currentTextChanged.connect(self._region_picked)
         for box in (self._reference, self._mask, self._group, self._region):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -121,22 +130,24 @@ class ComparePanel(QWidget):
             mark.setPixmap(swatch(DIFFERENCE_COLOURS[code]).pixmap(14, 14))
             amount.setObjectName("faint")
             amount.setAccessibleName(word)
-            amount.setToolTip(f"{tip}, in the colour of the difference overlay (F)")
+            amount.setToolTip(tr("{what}, in the colour of the difference overlay (F)", what=tr(tip)))
             legend.addWidget(mark, 0, 2 * place, Qt.AlignmentFlag.AlignTop)
             legend.addWidget(amount, 0, 2 * place + 1)
             legend.setColumnStretch(2 * place + 1, 1)
             self._amounts[code] = amount
-        self._chart = SlicesChart("Dice by slice")
+        self._chart = SlicesChart(tr("Dice by slice"))
         self._chart.setFixedHeight(130)
         self._chart.chosen.connect(self.slice_clicked)
         self._caption = faint()
-        self._rule = faint("A measure of two empty masks has no value and is said to be empty, not 0 or 1.")
+        self._rule = faint(
+            tr("A measure of two empty masks has no value and is said to be empty, not 0 or 1.")
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(heading("Agreement, live"))
+        layout.addWidget(heading(tr("Agreement, live")))
         sides = QGridLayout()
         sides.setSpacing(6)
-        for row, (title, box) in enumerate((("Reference", self._reference), ("Mask", self._mask))):
+        for row, (title, box) in enumerate(((tr("Reference"), self._reference), (tr("Mask"), self._mask))):
             sides.addWidget(QLabel(title), row, 0)
             sides.addWidget(box, row, 1)
         sides.setColumnStretch(1, 1)
@@ -164,19 +175,23 @@ class ComparePanel(QWidget):
             self._caption,
             self._rule,
         )
-        self.clear("Open a case to compare masks.")
+        self.clear(tr("Open a case to compare masks."))
 
     def set_references(self, names: list[str], chosen: int) -> None:
         """List the masks for the reference side; -1 for none."""
-        _fill(self._reference, ["Nothing", *names], chosen + 1)
-        self._reference.setToolTip(f"The mask that counts as right: {self._reference.currentText()}")
+        _fill(self._reference, [tr("Nothing"), *names], chosen + 1)
+        self._reference.setToolTip(
+            tr("The mask that counts as right: {mask}", mask=self._reference.currentText())
+        )
         for button in (self._swap, self._report):
             button.setEnabled(chosen >= 0)
 
     def set_masks(self, shown: str, names: list[str], chosen: int) -> None:
         """List the masks for the mask side; -1 for the one shown, which is named."""
-        _fill(self._mask, [f"Shown: {shown}" if shown else "Mask shown", *names], chosen + 1)
-        tip = "The mask that is measured, the one shown or always the same one"
+        _fill(
+            self._mask, [tr("Shown: {shown}", shown=shown) if shown else tr("Mask shown"), *names], chosen + 1
+        )
+        tip = tr("The mask that is measured, the one shown or always the same one")
         self._mask.setToolTip(f"{tip}: {self._mask.currentText()}")
 
     def set_regions(self, names: list[str], chosen: str) -> None:
@@ -202,12 +217,20 @@ class ComparePanel(QWidget):
                 dice = regions[names[place]].dice
                 value.setText(score_text(dice, 2) if dice.value is not None else "\u2013")
                 tile.setToolTip(
-                    f"Dice of {names[place]}: {score_text(dice)} {_STATES.get(dice.state, '')}".strip()
+                    tr(
+                        "Dice of {name}: {score} {state}",
+                        name=names[place],
+                        score=score_text(dice),
+                        state=tr(_STATES.get(dice.state, "")),
+                    ).strip()
                 )
                 # Which of the two is empty is told by the tooltip: a tile has room for one word.
-                name.setText(names[place] if dice.state == "ok" else f"{names[place]}, empty")
+                name.setText(names[place] if dice.state == "ok" else tr("{name}, empty", name=names[place]))
         self._groups = [regions, labels]
-        titles = ["Regions: " + ", ".join(regions), "Labels: " + ", ".join(labels)]
+        titles = [
+            tr("Regions: {names}", names=", ".join(regions)),
+            tr("Labels: {names}", names=", ".join(labels)),
+        ]
         if [self._group.itemText(i) for i in range(self._group.count())] != titles:
             chosen = max(0, self._group.currentIndex())
             self._group.blockSignals(True)
@@ -223,7 +246,11 @@ class ComparePanel(QWidget):
         """Write how much of the region chosen is agreed, missed and extra; in voxels without a voxel size."""
         voxels = {AGREED: counts.tp, MISSED: counts.fn, EXTRA: counts.fp}
         for code, word, _ in _DIFFERENCE:
-            amount = f"{voxels[code]:,} vox." if voxel_ml is None else f"{voxels[code] * voxel_ml:,.2f} mL"
+            amount = (
+                tr("{count:,} vox.", count=voxels[code])
+                if voxel_ml is None
+                else f"{voxels[code] * voxel_ml:,.2f} mL"
+            )
             self._amounts[code].setText(f"{word}\n{amount}")
 
     def _show_group(self) -> None:
@@ -244,7 +271,7 @@ class ComparePanel(QWidget):
         """Draw Dice along the slices."""
         self._chart.set_slices(dice)
         self._chart.set_current(current)
-        self._caption.setText(f"Dice of {name} by slice. Click to go there.")
+        self._caption.setText(tr("Dice of {name} by slice. Click to go there.", name=name))
 
     def set_current_slice(self, index: int) -> None:
         """Move the chart's line."""

@@ -18,14 +18,19 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.panels.parts import faint, heading
 from brainseg_desktop.gui.views.plane import Orientation
 from brainseg_desktop.gui.views.view_state import MaskStyle, OverlayKind, Split, ViewState
+from brainseg_desktop.services.language import mark, tr
 
-_STYLES = {MaskStyle.FILL: "Filled", MaskStyle.OUTLINE: "Outline", MaskStyle.BOTH: "Filled and outline"}
+_STYLES = {
+    MaskStyle.FILL: mark("Filled"),
+    MaskStyle.OUTLINE: mark("Outline"),
+    MaskStyle.BOTH: mark("Filled and outline"),
+}
 _OVERLAYS = {
-    OverlayKind.MASK: "Mask",
-    OverlayKind.BOTH_MASKS: "Mask, the other one dashed",
-    OverlayKind.DIFFERENCE: "Difference of the two masks",
-    OverlayKind.AGREEMENT_MAP: "Agreement of the readers",
-    OverlayKind.UNCERTAINTY: "Uncertainty of the network",
+    OverlayKind.MASK: mark("Mask"),
+    OverlayKind.BOTH_MASKS: mark("Mask, the other one dashed"),
+    OverlayKind.DIFFERENCE: mark("Difference of the two masks"),
+    OverlayKind.AGREEMENT_MAP: mark("Agreement of the readers"),
+    OverlayKind.UNCERTAINTY: mark("Uncertainty of the network"),
 }
 
 
@@ -46,27 +51,35 @@ class DisplayPanel(QWidget):
     def __init__(self, state: ViewState) -> None:
         super().__init__()
         self._state = state
-        self._style = _combo("How the mask is drawn (O, Shift+O)", "Look of the mask", _STYLES.values())
+        self._style = _combo(
+            tr("How the mask is drawn (O, Shift+O)"),
+            tr("Look of the mask"),
+            [tr(text) for text in _STYLES.values()],
+        )
         self._style.activated.connect(lambda row: state.set_style(list(_STYLES)[row]))
         self._overlay = _combo(
-            "What lies over the images (Shift+F, F, U, Shift+U)", "Overlay", _OVERLAYS.values()
+            tr("What lies over the images (Shift+F, F, U, Shift+U)"),
+            tr("Overlay"),
+            [tr(text) for text in _OVERLAYS.values()],
         )
         self._overlay.activated.connect(lambda row: state.set_overlay(list(_OVERLAYS)[row]))
-        self._colours = QPushButton("Colours...")
-        self._colours.setToolTip("Colours of the labels: safe for colour blindness, classic, or your own")
+        self._colours = QPushButton(tr("Colours..."))
+        self._colours.setToolTip(tr("Colours of the labels: safe for colour blindness, classic, or your own"))
         self._colours.clicked.connect(self.colours_wanted)
         self._mean = faint()
-        self._second = _combo("Sequence behind the curtain, or shown while blinking", "Second sequence", ())
+        self._second = _combo(
+            tr("Sequence behind the curtain, or shown while blinking"), tr("Second sequence"), ()
+        )
         self._second.activated.connect(self._choose_second)
-        self._curtain = _toggle("Curtain", "Uncover the second image and mask right of a line (C)")
+        self._curtain = _toggle(tr("Curtain"), tr("Uncover the second image and mask right of a line (C)"))
         self._curtain.clicked.connect(lambda on: self.split_wanted.emit(Split.CURTAIN if on else Split.NONE))
-        self._blink = _toggle("Blink", "Change to the second image and mask and back (T)")
+        self._blink = _toggle(tr("Blink"), tr("Change to the second image and mask and back (T)"))
         self._blink.clicked.connect(lambda on: self.split_wanted.emit(Split.BLINK if on else Split.NONE))
         self._masks = faint()
         self._neurological = _tick(
-            "Neurological: left is left", "The patient's left on the left of axial and coronal views"
+            tr("Neurological: left is left"), tr("The patient's left on the left of axial and coronal views")
         )
-        self._nose = _tick("Nose to the right", "In sagittal views")
+        self._nose = _tick(tr("Nose to the right"), tr("In sagittal views"))
         for box in (self._neurological, self._nose):
             box.clicked.connect(self._turn)
         self._sequences: list[Sequence | None] = [None]
@@ -81,17 +94,17 @@ class DisplayPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(heading("Mask"))
+        column.addWidget(heading(tr("Mask")))
         form = QFormLayout()
-        form.addRow("Look", self._style)
-        form.addRow("Overlay", self._overlay)
+        form.addRow(tr("Look"), self._style)
+        form.addRow(tr("Overlay"), self._overlay)
         column.addLayout(form)
         column.addWidget(self._mean)
         column.addWidget(self._colours)
         column.addSpacing(8)
-        column.addWidget(heading("Second image or mask"))
+        column.addWidget(heading(tr("Second image or mask")))
         second = QFormLayout()
-        second.addRow("Sequence", self._second)
+        second.addRow(tr("Sequence"), self._second)
         column.addLayout(second)
         buttons = QHBoxLayout()
         buttons.addWidget(self._curtain)
@@ -99,7 +112,7 @@ class DisplayPanel(QWidget):
         column.addLayout(buttons)
         column.addWidget(self._masks)
         column.addSpacing(8)
-        column.addWidget(heading("Sides"))
+        column.addWidget(heading(tr("Sides")))
         column.addWidget(self._neurological)
         column.addWidget(self._nose)
 
@@ -116,13 +129,13 @@ class DisplayPanel(QWidget):
         if sequences != self._sequences or self._second.count() != len(sequences):
             self._sequences = sequences
             self._second.clear()
-            self._second.addItems(["The same" if s is None else s.value for s in sequences])
+            self._second.addItems([tr("The same") if s is None else s.value for s in sequences])
         chosen = state.second_sequence if state.second_sequence in sequences else None
         self._second.setCurrentIndex(sequences.index(chosen))
         masks = (
-            f"Second mask: {state.reference.rater}, the one compared with."
+            tr("Second mask: {rater}, the one compared with.", rater=state.reference.rater)
             if state.reference is not None
-            else "No second mask: choose one to compare with under Reading."
+            else tr("No second mask: choose one to compare with under Reading.")
         )
         if self._masks.text() != masks:
             self._masks.setText(masks)
@@ -132,7 +145,7 @@ class DisplayPanel(QWidget):
         bits = rating.details.get("mean_uncertainty_bits") if rating is not None else None
         self._mean.setVisible(bits is not None)
         if bits is not None:
-            self._mean.setText(f"Mean uncertainty inside the AI mask: {bits:.2f} bit")
+            self._mean.setText(tr("Mean uncertainty inside the AI mask: {bits:.2f} bit", bits=bits))
 
     def _choose_second(self, row: int) -> None:
         self._state.set_second_sequence(self._sequences[row])

@@ -21,15 +21,9 @@ from brainseg_desktop.gui.tasks.navigating import Navigator
 from brainseg_desktop.gui.tasks.refining import Refining
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import Mode, ViewState
+from brainseg_desktop.services.language import tr
 
 _MOST_ROWS = 8
-_MEANING = (
-    f"Places where the network gives its answer with {THRESHOLD_BITS:g} bit of uncertainty or more "
-    "(0 bit: sure, 1 bit: even chances).\n"
-    f"The ordinary thin edge of what it has drawn (up to about {2 * EDGE_MM + 1:g} mm) and places under "
-    f"{SMALLEST_ML:g} mL are left out; a large place is cut into parts.\n"
-    "Ranked by volume times mean uncertainty. The uncertainty is the network's own and may be wrong."
-)
 
 
 class DoubtPanel(QWidget):
@@ -47,8 +41,8 @@ class DoubtPanel(QWidget):
         super().__init__()
         self._navigator, self._state, self._refining = navigator, state, refining
         self._table = QTableWidget(0, 4)
-        self._table.setAccessibleName("Doubtful regions")
-        self._table.setAccessibleDescription(_MEANING)
+        self._table.setAccessibleName(tr("Doubtful regions"))
+        self._table.setAccessibleDescription(_meaning())
         self._table.verticalHeader().hide()
         self._table.setShowGrid(False)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -69,12 +63,12 @@ class DoubtPanel(QWidget):
         self._said = faint()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(heading("Doubtful regions"))
+        layout.addWidget(heading(tr("Doubtful regions")))
         layout.addWidget(self._table)
         self._acts = self._buttons()
         layout.addWidget(self._acts)
         layout.addWidget(self._said)
-        self.setToolTip(_MEANING)
+        self.setToolTip(_meaning())
         navigator.regions_changed.connect(self.refresh)
         navigator.region_chosen.connect(self._mark)
         if refining is not None:
@@ -86,9 +80,13 @@ class DoubtPanel(QWidget):
         row = QHBoxLayout(acts)
         row.setContentsMargins(0, 0, 0, 0)
         for text, tip, call in (
-            ("Accept", "The mask is right here: tick the region and go to the next", self.accept_region),
-            ("Edit", "Go to the region and take the brush", self.edit_region),
-            ("Clear", "Remove the labels inside this region, as one step", self.clear_region),
+            (
+                tr("Accept"),
+                tr("The mask is right here: tick the region and go to the next"),
+                self.accept_region,
+            ),
+            (tr("Edit"), tr("Go to the region and take the brush"), self.edit_region),
+            (tr("Clear"), tr("Remove the labels inside this region, as one step"), self.clear_region),
         ):
             button = QPushButton(text)
             button.setToolTip(tip)
@@ -162,15 +160,20 @@ class DoubtPanel(QWidget):
         if not regions:
             looking = navigator.is_looking
             self._said.setText(
-                "Looking for doubtful regions..."
+                tr("Looking for doubtful regions...")
                 if looking
-                else f"The network has no doubtful region of {SMALLEST_ML:g} mL or more."
+                else tr(
+                    "The network has no doubtful region of {least:g} mL or more.",
+                    least=SMALLEST_ML,
+                )
             )
             return
         in_ml = regions[0].volume_ml is not None
         slices = case.grid.shape[Plane.AXIAL.axis] if case is not None else 0
         self._table.blockSignals(True)
-        self._table.setHorizontalHeaderLabels(["", "Slice", "mL" if in_ml else "Voxels", "Mean bit"])
+        self._table.setHorizontalHeaderLabels(
+            ["", tr("Slice"), "mL" if in_ml else tr("Voxels"), tr("Mean bit")]
+        )
         self._table.setRowCount(len(regions))
         for row, region in enumerate(regions):
             tip = _tip(region, slices)
@@ -183,7 +186,7 @@ class DoubtPanel(QWidget):
         for column in range(self._table.columnCount()):
             title = self._table.horizontalHeaderItem(column)
             if title is not None:
-                title.setToolTip(_MEANING)
+                title.setToolTip(_meaning())
                 title.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._table.setCurrentCell(-1, -1)
         self._table.blockSignals(False)
@@ -191,7 +194,7 @@ class DoubtPanel(QWidget):
         self._table.setFixedHeight(
             self._table.horizontalHeader().sizeHint().height() + rows * self._table.rowHeight(0) + 4
         )
-        self._said.setText("Axial slice, volume and mean uncertainty. Click to go there.")
+        self._said.setText(tr("Axial slice, volume and mean uncertainty. Click to go there."))
 
     def _mark(self, number: int) -> None:
         """Choose the row of the region gone to, without going there once more."""
@@ -212,13 +215,35 @@ def _cells(region: DoubtfulRegion) -> tuple[str, str, str]:
 
 def _tip(region: DoubtfulRegion, slices: int) -> str:
     """The numbers of a row in words."""
-    volume = f"{region.volume_ml:.2f} mL" if region.volume_ml is not None else f"{region.voxels} voxels"
-    text = (
-        f"Densest in axial slice {region.centre[Plane.AXIAL.axis] + 1} of {slices}; {volume} "
-        f"with {region.mean_bits:.2f} bit on average"
+    volume = (
+        f"{region.volume_ml:.2f} mL"
+        if region.volume_ml is not None
+        else tr("{voxels} voxels", voxels=region.voxels)
+    )
+    text = tr(
+        "Densest in axial slice {slice} of {slices}; {volume} with {bits:.2f} bit on average",
+        slice=region.centre[Plane.AXIAL.axis] + 1,
+        slices=slices,
+        volume=volume,
+        bits=region.mean_bits,
     )
     if region.tissue is Tissue.BACKGROUND:
-        return text + ".\nThe network has drawn most of it as no tumour."
+        return text + tr(".\nThe network has drawn most of it as no tumour.")
     if region.tissue is not None:
-        return text + f".\nThe network has drawn most of it as {TISSUE_NAMES[region.tissue].lower()}."
+        return text + tr(
+            ".\nThe network has drawn most of it as {label}.", label=TISSUE_NAMES[region.tissue].lower()
+        )
     return text + "."
+
+
+def _meaning() -> str:
+    return tr(
+        "Places where the network gives its answer with {threshold:g} bit of uncertainty or more "
+        "(0 bit: sure, 1 bit: even chances).\n"
+        "The ordinary thin edge of what it has drawn (up to about {edge:g} mm) and places under "
+        "{least:g} mL are left out; a large place is cut into parts.\n"
+        "Ranked by volume times mean uncertainty. The uncertainty is the network's own and may be wrong.",
+        threshold=THRESHOLD_BITS,
+        edge=2 * EDGE_MM + 1,
+        least=SMALLEST_ML,
+    )

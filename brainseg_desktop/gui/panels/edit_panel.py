@@ -25,6 +25,7 @@ from brainseg_desktop.gui.tasks.label_editing import LabelEditing
 from brainseg_desktop.gui.tasks.label_words import name_of
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 _MOST_MM = 30.0
 _GAP = 5
@@ -64,10 +65,11 @@ class EditPanel(QWidget):
     # Building ---------------------------------------------------------------------------------------
 
     def _make_fields(self) -> None:
-        self._grow_mm = QuietSpin("Distance to grow", "How far the border moves out, in 3D")
-        self._shrink_mm = QuietSpin("Distance to shrink", "How far the border moves in, in 3D")
+        self._grow_mm = QuietSpin(tr("Distance to grow"), tr("How far the border moves out, in 3D"))
+        self._shrink_mm = QuietSpin(tr("Distance to shrink"), tr("How far the border moves in, in 3D"))
         self._smooth_mm = QuietSpin(
-            "Strength of smoothing", "Standard deviation of the Gaussian: details smaller than this go"
+            tr("Strength of smoothing"),
+            tr("Standard deviation of the Gaussian: details smaller than this go"),
         )
         self._distances = (self._grow_mm, self._shrink_mm, self._smooth_mm)
         for spin, value in zip(self._distances, (1.0, 1.0, 1.5), strict=True):
@@ -76,56 +78,58 @@ class EditPanel(QWidget):
             spin.setRange(0.1, _MOST_MM)
             spin.setSingleStep(0.5)
             spin.setValue(value)
-        self._island = QuietSpin("Smallest part to keep", "Connected parts smaller than this go")
+        self._island = QuietSpin(tr("Smallest part to keep"), tr("Connected parts smaller than this go"))
         self._set_island_unit()
-        self._holes = QuietCombo("Where holes are looked for", "In 3D, or in each slice of a plane")
-        self._holes.addItem("in 3D", None)
+        self._holes = QuietCombo(tr("Where holes are looked for"), tr("In 3D, or in each slice of a plane"))
+        self._holes.addItem(tr("in 3D"), None)
         for plane in Plane:
-            self._holes.addItem(f"in {plane.title} slices", plane)
-        self._second = QuietCombo("Label to swap with", "The other label")
-        self._target = QuietCombo("Label of the part", "What the part under the crosshair becomes")
-        self._source = QuietCombo("Mask to take from", "The mask that is right there")
+            self._holes.addItem(tr("in {plane} slices", plane=plane.words), plane)
+        self._second = QuietCombo(tr("Label to swap with"), tr("The other label"))
+        self._target = QuietCombo(tr("Label of the part"), tr("What the part under the crosshair becomes"))
+        self._source = QuietCombo(tr("Mask to take from"), tr("The mask that is right there"))
 
     def _lay_out(self) -> None:
         tools = self._tools
         grow = _button(
-            "Grow",
-            "Add what lies within this distance to the label",
+            tr("Grow"),
+            tr("Add what lies within this distance to the label"),
             lambda: tools.grow(_rounded(self._grow_mm)),
         )
         shrink = _button(
-            "Shrink",
-            "Take what lies within this distance of the border away; it becomes what lies beside it",
+            tr("Shrink"),
+            tr("Take what lies within this distance of the border away; it becomes what lies beside it"),
             lambda: tools.shrink(_rounded(self._shrink_mm)),
         )
         smooth = _button(
-            "Smooth",
-            "Round off the border; the volume stays",
+            tr("Smooth"),
+            tr("Round off the border; the volume stays"),
             lambda: tools.smooth(_rounded(self._smooth_mm)),
         )
-        islands = _button("Drop islands", "Small parts become what lies around them", self._drop_islands)
+        islands = _button(
+            tr("Drop islands"), tr("Small parts become what lies around them"), self._drop_islands
+        )
         holes = _button(
-            "Fill holes",
-            "Background that labels enclose, and that touches this label, becomes this label",
+            tr("Fill holes"),
+            tr("Background that labels enclose, and that touches this label, becomes this label"),
             lambda: tools.fill_holes(self._holes.currentData()),
         )
-        self._swap_button = _button("Swap with", "Exchange the two labels everywhere", self._swap)
+        self._swap_button = _button(tr("Swap with"), tr("Exchange the two labels everywhere"), self._swap)
         part = _button(
-            "Relabel part",
-            "Give the connected part under the crosshair, of whatever label, to this one",
+            tr("Relabel part"),
+            tr("Give the connected part under the crosshair, of whatever label, to this one"),
             self._relabel,
         )
         self._take_button = _button(
-            "Take here",
-            "In the lesion under the crosshair, make this mask equal to another one: all its labels",
+            tr("Take here"),
+            tr("In the lesion under the crosshair, make this mask equal to another one: all its labels"),
             self._take,
         )
         largest = _button(
-            "Keep largest",
-            "All connected parts but the largest become what lies around them",
+            tr("Keep largest"),
+            tr("All connected parts but the largest become what lies around them"),
             tools.keep_largest,
         )
-        clear = _button("Clear label", "Make the whole label background", tools.clear_label)
+        clear = _button(tr("Clear label"), tr("Make the whole label background"), tools.clear_label)
         rows = QGridLayout()
         rows.setHorizontalSpacing(6)
         rows.setVerticalSpacing(_GAP)
@@ -156,7 +160,7 @@ class EditPanel(QWidget):
         section.addLayout(last)
         top = QHBoxLayout()
         top.setSpacing(5)
-        top.addWidget(heading("Whole label"))
+        top.addWidget(heading(tr("Whole label")))
         top.addStretch(1)
         top.addWidget(self._swatch)
         top.addWidget(self._label)
@@ -202,11 +206,11 @@ class EditPanel(QWidget):
         """Why nothing can be changed; empty if it can."""
         state, shown = self._state, self._tools.shown
         if state.case is None or shown is None:
-            return "There is no mask to edit."
+            return tr("There is no mask to edit.")
         if rating is None:
-            return f"{shown.rater} is read only. Start from this mask to edit it."
+            return tr("{rater} is read only. Start from this mask to edit it.", rater=shown.rater)
         if state.tissue in state.constraints.locked:
-            return f"{TISSUE_NAMES[state.tissue]} is locked."
+            return tr("{label} is locked.", label=TISSUE_NAMES[state.tissue])
         return ""
 
     def _list(self, tissues: tuple[Tissue, ...]) -> None:
@@ -224,7 +228,7 @@ class EditPanel(QWidget):
             for tissue in listed:
                 erases = tissue is Tissue.BACKGROUND
                 icon = QIcon() if erases else swatch(state.colours[tissue])
-                combo.addItem(icon, "nothing (erase)" if erases else name_of(tissue), int(tissue))
+                combo.addItem(icon, tr("nothing (erase)") if erases else name_of(tissue), int(tissue))
             combo.setCurrentIndex(max(0, combo.findData(before)))
         source = self._source.currentText()
         self._others = self._tools.others

@@ -23,8 +23,9 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.gui.actions import ACTIONS
 from brainseg_desktop.gui.panels.parts import faint, heading
 from brainseg_desktop.io.resources import resources_dir
+from brainseg_desktop.services.language import mark, tr
 
-_TITLE = "Open a case to begin"
+_TITLE = mark("Open a case to begin")
 _WIDEST_EM = 46
 _ROWS_SHOWN = 5
 
@@ -45,22 +46,22 @@ class EmptyView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Start page")
-        self._title = QLabel(_TITLE)
+        self.setAccessibleName(tr("Start page"))
+        self._title = QLabel(tr(_TITLE))
         self._title.setObjectName("title")
         self._title.setWordWrap(True)
-        self._open = QPushButton(f"Open a case...{_key('open')}")
-        self._open.setToolTip(f"Choose a case folder{_key('open')}")
+        self._open = QPushButton(tr("Open a case...{key}", key=_key("open")))
+        self._open.setToolTip(tr("Choose a case folder{key}", key=_key("open")))
         self._open.setDefault(True)
         self._open.clicked.connect(self.open_folder)
         sample = resources_dir() / "sample"
-        self._sample = QPushButton("Try the sample case")
-        self._sample.setToolTip("Open the case that comes with the program")
+        self._sample = QPushButton(tr("Try the sample case"))
+        self._sample.setToolTip(tr("Open the case that comes with the program"))
         self._sample.clicked.connect(lambda: self.open_sample.emit(sample))
         self._sample.setVisible(sample.is_dir())
-        self._recent_title = heading("Recent cases")
+        self._recent_title = heading(tr("Recent cases"))
         self._recent = QListWidget()
-        self._recent.setAccessibleName("Recent cases")
+        self._recent.setAccessibleName(tr("Recent cases"))
         self._recent.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._recent.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._recent.itemClicked.connect(self._picked)
@@ -78,7 +79,7 @@ class EmptyView(QWidget):
         column.addWidget(self._recent_title)
         column.addWidget(self._recent, 100)
         column.addWidget(
-            faint("For research use only. Not a medical device; not for diagnosis or treatment.")
+            faint(tr("For research use only. Not a medical device; not for diagnosis or treatment."))
         )
         column.addStretch(3)
         self._page.setMaximumWidth(_WIDEST_EM * self.fontMetrics().height())
@@ -102,7 +103,7 @@ class EmptyView(QWidget):
 
     def set_busy(self, text: str) -> None:
         """Say what is being read; empty when it is over."""
-        self._title.setText(f"{text} ..." if text else _TITLE)
+        self._title.setText(f"{text} ..." if text else tr(_TITLE))
         for control in (self._open, self._sample, self._recent):
             control.setEnabled(not text)
         if not text:
@@ -141,19 +142,30 @@ class EmptyView(QWidget):
         for row, (title, text) in enumerate(
             (
                 (
-                    "Open a case",
-                    "Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose one:",
+                    tr("Open a case"),
+                    tr(
+                        "Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose "
+                        "one:"
+                    ),
                 ),
                 (
-                    "Segment",
-                    f"Segment with AI{_key('segment')} lets a network outline the tumour. "
-                    "Your own painting is kept.",
+                    tr("Segment"),
+                    tr(
+                        "Segment with AI{key} lets a network outline the tumour. Your own painting is kept.",
+                        key=_key("segment"),
+                    ),
                 ),
                 (
-                    "Correct, measure, export",
-                    f"Paint{_key('brush')} and erase{_key('eraser')}, compare with another mask"
-                    f"{_key('compare')}, write the mask to a file{_key('export')}. "
-                    f"All keys and mouse acts: {_key('help').strip(' ()')}.",
+                    tr("Correct, measure, export"),
+                    tr(
+                        "Paint{paint} and erase{erase}, compare with another mask{compare}, write the mask "
+                        "to a file{export}. All keys and mouse acts: {help}.",
+                        paint=_key("brush"),
+                        erase=_key("eraser"),
+                        compare=_key("compare"),
+                        export=_key("export"),
+                        help=_key("help").strip(" ()"),
+                    ),
                 ),
             )
         ):

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.core.histogram import Histogram
 from brainseg_desktop.gui.views.colour_maps import GREY, colour_table
+from brainseg_desktop.services.language import mark, tr
 
 _GRAB = 8.0  # pixels beside a limit
 _STRIP = 10.0  # height of the strip of colours
@@ -39,9 +40,9 @@ _KEYS = {
 class Part(Enum):
     """What of the window is moved."""
 
-    LOW = "lower limit"
-    LEVEL = "level"
-    HIGH = "upper limit"
+    LOW = mark("lower limit")
+    LEVEL = mark("level")
+    HIGH = mark("upper limit")
 
 
 _PARTS = tuple(Part)
@@ -83,8 +84,10 @@ class HistogramView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "Drag a limit to move it, or between the limits to move both (the level).\n"
-            "Keys: Tab goes from limit to limit, arrow keys move it, with Shift in large steps"
+            tr(
+                "Drag a limit to move it, or between the limits to move both (the level).\n"
+                "Keys: Tab goes from limit to limit, arrow keys move it, with Shift in large steps"
+            )
         )
 
     def sizeHint(self) -> QSize:
@@ -106,11 +109,16 @@ class HistogramView(QWidget):
         self._histogram, self._window, self._table = histogram, window, table
         if self._drag is None:  # the axis must not move under the mouse
             self._axis = self._fitting_axis()
-        self.setAccessibleName(f"Histogram of {name}")
+        self.setAccessibleName(tr("Histogram of {name}", name=name))
         if window is not None:
             low, high = (self._text(v) for v in window)
             self.setAccessibleDescription(
-                f"Window from {low} to {high}. The arrow keys move the {self._part.value}."
+                tr(
+                    "Window from {low} to {high}. The arrow keys move the {part}.",
+                    low=low,
+                    high=high,
+                    part=tr(self._part.value),
+                )
             )
         self.update()
 
@@ -344,7 +352,7 @@ class HistogramView(QWidget):
         if not 0 <= place < len(_PARTS):
             return super().focusNextPrevChild(next)
         self._part = _PARTS[place]
-        self.setAccessibleDescription(f"The arrow keys move the {self._part.value}.")
+        self.setAccessibleDescription(tr("The arrow keys move the {part}.", part=tr(self._part.value)))
         self.update()
         return True
 

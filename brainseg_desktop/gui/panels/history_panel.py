@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QVBoxLayout, QWidget
 
 from brainseg_desktop.core.history import EditCommand, History
 from brainseg_desktop.gui.panels.parts import faint, heading
+from brainseg_desktop.gui.phrases import step_words
+from brainseg_desktop.services.language import tr, tr_many
 from brainseg_desktop.services.session import Session
 
 _MOST_ROWS = 8
@@ -59,26 +61,36 @@ class StepsModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(row)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            state = "taken back" if row > self._depth else "present" if row == self._depth else "done"
+            state = (
+                tr("taken back") if row > self._depth else tr("present") if row == self._depth else tr("done")
+            )
             return f"{self._name(row)}, {state}"
         return None
 
     def _name(self, row: int) -> str:
         if row > 0:
-            return self._steps[row - 1].name
+            return step_words(self._steps[row - 1].name)
         dropped = self._history.dropped if self._history is not None else 0
-        return f"Before these steps ({dropped:,} older forgotten)" if dropped else "Before the first step"
+        return (
+            tr("Before these steps ({count:,} older forgotten)", count=dropped)
+            if dropped
+            else tr("Before the first step")
+        )
 
     def _tip(self, row: int) -> str:
         if row == 0:
-            return "Click to take back all steps. They can be made again."
+            return tr("Click to take back all steps. They can be made again.")
         step = self._steps[row - 1]
-        voxels = f"{step.voxels:,} voxel{'' if step.voxels == 1 else 's'} changed"
-        when = f" at {datetime.fromtimestamp(step.time_ms / 1000):%H:%M:%S}" if step.time_ms else ""
-        text = f"{step.name}: {voxels}{when}."
+        voxels = tr_many("{count:,} voxel changed", "{count:,} voxels changed", step.voxels)
+        when = (
+            tr(" at {time:%H:%M:%S}", time=datetime.fromtimestamp(step.time_ms / 1000))
+            if step.time_ms
+            else ""
+        )
+        text = f"{step_words(step.name)}: {voxels}{when}."
         if row > self._depth:
-            return f"{text}\nTaken back. Click to make it again, with all steps before it."
-        return text if row == self._depth else f"{text}\nClick to take back all steps after it."
+            return tr("{text}\nTaken back. Click to make it again, with all steps before it.", text=text)
+        return text if row == self._depth else tr("{text}\nClick to take back all steps after it.", text=text)
 
 
 class HistoryPanel(QWidget):
@@ -97,7 +109,7 @@ class HistoryPanel(QWidget):
         self._model.setParent(self)
         self._list = QListView()
         self._list.setModel(self._model)
-        self._list.setAccessibleName("Steps of this mask")
+        self._list.setAccessibleName(tr("Steps of this mask"))
         self._list.setUniformItemSizes(True)
         self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -108,7 +120,7 @@ class HistoryPanel(QWidget):
         self._said = faint()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(heading("Steps"))
+        layout.addWidget(heading(tr("Steps")))
         layout.addWidget(self._list)
         layout.addWidget(self._said)
         # A jump tells of every step it passes: the list follows once.
@@ -132,10 +144,12 @@ class HistoryPanel(QWidget):
         if empty:
             shown = self._session.shown
             self._said.setText(
-                f"{shown.rater} is read only." if rating is None and shown is not None else "No steps yet."
+                tr("{rater} is read only.", rater=shown.rater)
+                if rating is None and shown is not None
+                else tr("No steps yet.")
             )
             return
-        self._said.setText("Click a step to go there.")
+        self._said.setText(tr("Click a step to go there."))
         rows = min(self._model.rowCount(), _MOST_ROWS)
         height = max(1, self._list.sizeHintForRow(0))
         margins = self._list.contentsMargins()

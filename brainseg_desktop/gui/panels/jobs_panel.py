@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from brainseg_desktop.services.language import tr
+
 
 def time_text(seconds: float) -> str:
     """Time left as a reader says it.
@@ -16,8 +18,12 @@ def time_text(seconds: float) -> str:
     """
     whole = round(seconds)
     if whole < 1:
-        return "a moment left"
-    return f"{whole} s left" if whole < 60 else f"{whole // 60} min {whole % 60} s left"
+        return tr("a moment left")
+    return (
+        tr("{seconds} s left", seconds=whole)
+        if whole < 60
+        else tr("{minutes} min {seconds} s left", minutes=whole // 60, seconds=whole % 60)
+    )
 
 
 class JobBar(QWidget):
@@ -36,8 +42,8 @@ class JobBar(QWidget):
         self._bar = QProgressBar()
         self._bar.setFixedWidth(160)
         self._bar.setTextVisible(False)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setAccessibleName("Cancel segmentation")
+        self._cancel = QPushButton(tr("Cancel"))
+        self._cancel.setAccessibleName(tr("Cancel segmentation"))
         self._cancel.clicked.connect(self.cancelled)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 4, 0)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.core.labels import LabelScheme, Tissue
 from brainseg_desktop.gui.panels.parts import heading, swatch
+from brainseg_desktop.services.language import tr
 
 
 class MasksPanel(QWidget):
@@ -36,17 +37,17 @@ class MasksPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._list = QListWidget()
-        self._list.setAccessibleName("Masks")
+        self._list.setAccessibleName(tr("Masks"))
         # A consensus names its readers: the middle of a long name goes, not whether it may be edited.
         self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.currentRowChanged.connect(self._chosen)
-        self._copy = QPushButton("Start from this mask")
-        self._copy.setToolTip("Copy the chosen mask into your own, as one step that can be undone")
+        self._copy = QPushButton(tr("Start from this mask"))
+        self._copy.setToolTip(tr("Copy the chosen mask into your own, as one step that can be undone"))
         self._copy.clicked.connect(lambda: self.start_from.emit(self._list.currentRow()))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(heading("Masks"))
+        layout.addWidget(heading(tr("Masks")))
         layout.addWidget(self._list)
         layout.addWidget(self._copy)
         self._own: list[bool] = []
@@ -57,7 +58,7 @@ class MasksPanel(QWidget):
         self._list.clear()
         self._own = own
         for name, mine in zip(names, own, strict=True):
-            item = QListWidgetItem(f"{name}   ({'editing' if mine else 'read only'})")
+            item = QListWidgetItem(f"{name}   ({tr('editing') if mine else tr('read only')})")
             item.setToolTip(name)
             self._list.addItem(item)
         self._list.setCurrentRow(shown)
@@ -93,8 +94,8 @@ class LabelsPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._table = QTableWidget(0, 5)
-        self._table.setAccessibleName("Labels")
-        self._table.setHorizontalHeaderLabels(["", "Label", "mL", "Shown", "Lock"])
+        self._table.setAccessibleName(tr("Labels"))
+        self._table.setHorizontalHeaderLabels(["", tr("Label"), "mL", tr("Shown"), tr("Lock")])
         self._table.verticalHeader().hide()
         # Tab goes on to the next control, not to the next cell.
         self._table.setTabKeyNavigation(False)
@@ -111,7 +112,7 @@ class LabelsPanel(QWidget):
         self._table.itemChanged.connect(self._ticked)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(heading("Labels"))
+        layout.addWidget(heading(tr("Labels")))
         layout.addWidget(self._table)
         self.tissues: tuple[Tissue, ...] = ()
 
@@ -132,11 +133,13 @@ class LabelsPanel(QWidget):
             number = QTableWidgetItem(str(label.value))
             number.setIcon(swatch(colours[label.tissue]))
             name = QTableWidgetItem(label.name)
-            name.setToolTip(f"Paint with {label.name.lower()} (key {row + 1})")
+            name.setToolTip(tr("Paint with {label} (key {key})", label=label.name.lower(), key=row + 1))
             volume = QTableWidgetItem("")
             volume.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            shown = _tick(label.tissue not in hidden, f"Show {label.name.lower()}")
-            lock = _tick(label.tissue in locked, f"Lock {label.name.lower()}: no tool changes it")
+            shown = _tick(label.tissue not in hidden, tr("Show {label}", label=label.name.lower()))
+            lock = _tick(
+                label.tissue in locked, tr("Lock {label}: no tool changes it", label=label.name.lower())
+            )
             for column, item in enumerate((number, name, volume, shown, lock)):
                 self._table.setItem(row, column, item)
             self._table.setRowHeight(row, self.fontMetrics().height() + 10)

@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from brainseg_desktop.services.language import tr
+
 
 def heading(text: str) -> QLabel:
     """The faint heading of a section."""
@@ -104,7 +106,7 @@ class Column(QScrollArea):
         for section in sections:
             column.addWidget(section)
         column.addStretch(1)
-        column.addWidget(faint("For research use only."))
+        column.addWidget(faint(tr("For research use only.")))
         self.setWidget(inside)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -131,8 +133,8 @@ class MessageBar(QFrame):
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._action = QPushButton()
         self._action.clicked.connect(self._run)
-        self._close = QPushButton("Dismiss")
-        self._close.setToolTip("Hide this message")
+        self._close = QPushButton(tr("Dismiss"))
+        self._close.setToolTip(tr("Hide this message"))
         self._close.clicked.connect(self.hide)
         self._call: Callable[[], None] | None = None
         row = QHBoxLayout(self)

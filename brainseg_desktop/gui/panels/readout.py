@@ -5,6 +5,7 @@ from __future__ import annotations
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
 from brainseg_desktop.core.reslice import value_at
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 
 def readout(state: ViewState, voxel: tuple[int, int, int] | None) -> str:
@@ -23,7 +24,7 @@ def readout(state: ViewState, voxel: tuple[int, int, int] | None) -> str:
     if state.rating is not None:
         parts.append(TISSUE_NAMES[Tissue(int(state.rating.label_map.array[where]))])
     if state.uncertainty is not None and state.shows_uncertainty:
-        parts.append(f"uncertainty {state.uncertainty[where] / 255:.2f} bit")
+        parts.append(tr("uncertainty {uncertainty:.2f} bit", uncertainty=state.uncertainty[where] / 255))
     return "    ".join(parts)
 
 

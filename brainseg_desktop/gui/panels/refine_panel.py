@@ -11,11 +11,12 @@ from brainseg_desktop.gui.panels.parts import LabelledSlider, faint, heading
 from brainseg_desktop.gui.tasks.refining import BOX_MM, Refining
 from brainseg_desktop.gui.tools.scribble_tool import ScribbleTool
 from brainseg_desktop.gui.views.view_state import Mode, ViewState
+from brainseg_desktop.services.language import mark, tr
 
 _REGIONS = {
-    "WT": "Whole tumour: at a lower threshold the mask takes in more",
-    "TC": "Tumour core (necrosis and enhancing tumour), inside the whole tumour",
-    "ET": "Enhancing tumour, inside the core",
+    "WT": mark("Whole tumour: at a lower threshold the mask takes in more"),
+    "TC": mark("Tumour core (necrosis and enhancing tumour), inside the whole tumour"),
+    "ET": mark("Enhancing tumour, inside the core"),
 }
 _SIDES_MM = (5, 120)
 
@@ -37,31 +38,36 @@ class RefinePanel(QWidget):
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._show)
         self._sliders = {region: self._threshold(region, tip) for region, tip in _REGIONS.items()}
-        self._reset = QPushButton("Network's own")
-        self._reset.setToolTip("Back to the thresholds with which the network outlined the case, as one step")
+        self._reset = QPushButton(tr("Network's own"))
+        self._reset.setToolTip(
+            tr("Back to the thresholds with which the network outlined the case, as one step")
+        )
         self._reset.clicked.connect(refining.reset_thresholds)
         self._why = faint()
-        self._scribble = QPushButton("Scribble")
+        self._scribble = QPushButton(tr("Scribble"))
         self._scribble.setCheckable(True)
         self._scribble.setToolTip(
-            "Left drag marks what is the chosen label, Ctrl+drag what is not; the border between is found"
+            tr("Left drag marks what is the chosen label, Ctrl+drag what is not; the border between is found")
         )
         self._scribble.clicked.connect(lambda on: state.set_mode(Mode.SCRIBBLE if on else Mode.CROSSHAIR))
-        self._take = QPushButton("Take over")
-        self._take.setToolTip("Make the preview one step (Enter)")
+        self._take = QPushButton(tr("Take over"))
+        self._take.setToolTip(tr("Make the preview one step (Enter)"))
         self._take.clicked.connect(scribbles.accept)
-        self._drop = QPushButton("Drop")
-        self._drop.setToolTip("Drop the strokes and their preview (Esc)")
+        self._drop = QPushButton(tr("Drop"))
+        self._drop.setToolTip(tr("Drop the strokes and their preview (Esc)"))
         self._drop.clicked.connect(scribbles.cancel)
-        self._reach = LabelledSlider("Reach", int(LEAST_REACH_MM), int(MOST_REACH_MM), self._length)
-        self._reach.slider.setToolTip("How far strokes act in even tissue (Shift+wheel)")
+        self._reach = LabelledSlider(tr("Reach"), int(LEAST_REACH_MM), int(MOST_REACH_MM), self._length)
+        self._reach.slider.setToolTip(tr("How far strokes act in even tissue (Shift+wheel)"))
         self._reach.changed.connect(lambda v: scribbles.set_reach_mm(float(v)))
-        self._side = LabelledSlider("Box", *_SIDES_MM, self._length)
-        self._side.slider.setToolTip("Side of the box round the crosshair")
+        self._side = LabelledSlider(tr("Box"), *_SIDES_MM, self._length)
+        self._side.slider.setToolTip(tr("Side of the box round the crosshair"))
         self._side.set_value(BOX_MM)
-        self._again = QPushButton("AI again in box")
+        self._again = QPushButton(tr("AI again in box"))
         self._again.setToolTip(
-            "Take over what the network has drawn in a box round the crosshair; the rest of your mask stays"
+            tr(
+                "Take over what the network has drawn in a box round the crosshair; the rest of your "
+                "mask stays"
+            )
         )
         self._again.clicked.connect(self._take_again)
         self._lay_out()
@@ -77,27 +83,27 @@ class RefinePanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
-        column.addWidget(heading("Network's thresholds"))
+        column.addWidget(heading(tr("Network's thresholds")))
         for slider in self._sliders.values():
             column.addWidget(slider)
         column.addWidget(self._reset)
         column.addWidget(self._why)
         column.addSpacing(6)
-        column.addWidget(heading("Refine by strokes"))
+        column.addWidget(heading(tr("Refine by strokes")))
         row = QHBoxLayout()
         for button in (self._scribble, self._take, self._drop):
             row.addWidget(button)
         column.addLayout(row)
         column.addWidget(self._reach)
         column.addSpacing(6)
-        column.addWidget(heading("AI again"))
+        column.addWidget(heading(tr("AI again")))
         column.addWidget(self._side)
         column.addWidget(self._again)
 
     def _threshold(self, region: str, tip: str) -> LabelledSlider:
         slider = LabelledSlider(region, 1, 100, lambda v: f"{v} %")
-        slider.slider.setToolTip(tip)
-        slider.slider.setAccessibleName(f"Threshold {region}")
+        slider.slider.setToolTip(tr(tip))
+        slider.slider.setAccessibleName(tr("Threshold {region}", region=region))
         slider.slider.sliderPressed.connect(lambda: self._press(region))
         slider.slider.sliderReleased.connect(self._release)
         slider.changed.connect(lambda value: self._moved(region, value))
@@ -117,7 +123,7 @@ class RefinePanel(QWidget):
                 slider.set_value(round(100 * thresholds.get(region, 0.5)))
         answer = refining.answer
         self._reset.setEnabled(usable and answer is not None and thresholds != answer.own)
-        self._why.setText(why or "What you changed by hand stays as you left it.")
+        self._why.setText(why or tr("What you changed by hand stays as you left it."))
         self._again.setEnabled(self._state.case is not None)
 
     def follow_tool(self) -> None:

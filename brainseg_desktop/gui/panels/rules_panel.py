@@ -14,6 +14,7 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.panels.parts import heading, swatch
 from brainseg_desktop.gui.panels.quiet import QuietCombo, QuietSpin
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 _FIRST = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
 # Below this width of a range whole numbers do not tell its values apart.
@@ -36,27 +37,32 @@ class RulesPanel(QWidget):
         self._range: IntensityRange | None = None
         self._listed: object = None
         self._keep = self._box(
-            "Keep other labels", "Painting only fills background, erasing only removes the chosen label (B)"
+            tr("Keep other labels"),
+            tr("Painting only fills background, erasing only removes the chosen label (B)"),
         )
         self._keep.toggled.connect(state.set_keep_others)
-        self._inside = QuietCombo("Only inside", "Only voxels that have this label now may change")
+        self._inside = QuietCombo(tr("Only inside"), tr("Only voxels that have this label now may change"))
         self._inside.activated.connect(self._choose_inside)
         self._on = self._box(
-            "Only intensities", "Only voxels whose grey value lies in a range may change (I)"
+            tr("Only intensities"), tr("Only voxels whose grey value lies in a range may change (I)")
         )
         self._on.toggled.connect(self.set_intensity_on)
-        self._sequence = QuietCombo("Sequence of the range", "Sequence whose grey values count")
+        self._sequence = QuietCombo(tr("Sequence of the range"), tr("Sequence whose grey values count"))
         self._sequence.activated.connect(lambda row: self._choose(Sequence(self._sequence.itemData(row))))
-        self._low = QuietSpin("Lowest intensity", "Lowest grey value of the range, as in the image")
-        self._high = QuietSpin("Highest intensity", "Highest grey value of the range, as in the image")
+        self._low = QuietSpin(tr("Lowest intensity"), tr("Lowest grey value of the range, as in the image"))
+        self._high = QuietSpin(
+            tr("Highest intensity"), tr("Highest grey value of the range, as in the image")
+        )
         for spin in (self._low, self._high):
             spin.setRange(-1e9, 1e9)
         self._low.valueChanged.connect(lambda v: self._set(low=v))
         self._high.valueChanged.connect(lambda v: self._set(high=v))
-        self._inverse = self._box("Outside only", "Only voxels outside of the range may change")
+        self._inverse = self._box(tr("Outside only"), tr("Only voxels outside of the range may change"))
         self._inverse.toggled.connect(lambda on: self._set(inverse=on))
-        self._measure = QPushButton("From label")
-        self._measure.setToolTip(f"Set the range to {_PERCENTS} of the voxels of the chosen label")
+        self._measure = QPushButton(tr("From label"))
+        self._measure.setToolTip(
+            tr("Set the range to {percents} of the voxels of the chosen label", percents=_PERCENTS)
+        )
         self._measure.clicked.connect(self._measure_label)
         self._lay_out()
         state.tool_changed.connect(self.follow)
@@ -75,7 +81,7 @@ class RulesPanel(QWidget):
         rows = QGridLayout()
         rows.setHorizontalSpacing(6)
         rows.setVerticalSpacing(5)
-        inside = QLabel("Only inside")
+        inside = QLabel(tr("Only inside"))
         inside.setBuddy(self._inside)
         rows.addWidget(inside, 0, 0)
         rows.addWidget(self._inside, 0, 1)
@@ -100,7 +106,7 @@ class RulesPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
-        column.addWidget(heading("Rules"))
+        column.addWidget(heading(tr("Rules")))
         column.addWidget(self._keep)
         column.addLayout(rows)
         column.addWidget(self._details)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from brainseg_desktop.gui.panels.parts import LabelledSlider, heading
 from brainseg_desktop.gui.views.view_state import MAX_BRUSH_MM, MIN_BRUSH_MM, ViewState
+from brainseg_desktop.services.language import tr
 
 
 class ToolsPanel(QWidget):
@@ -15,22 +16,22 @@ class ToolsPanel(QWidget):
     def __init__(self, state: ViewState) -> None:
         super().__init__()
         self._state = state
-        self._size = LabelledSlider("Size", int(MIN_BRUSH_MM), int(MAX_BRUSH_MM), self._size_text)
-        self._size.slider.setToolTip("Diameter of the brush ([ and ], Shift+wheel)")
+        self._size = LabelledSlider(tr("Size"), int(MIN_BRUSH_MM), int(MAX_BRUSH_MM), self._size_text)
+        self._size.slider.setToolTip(tr("Diameter of the brush ([ and ], Shift+wheel)"))
         self._size.changed.connect(lambda v: state.set_tool_mm(float(v)))
-        self._opacity = LabelledSlider("Opacity", 0, 100, lambda v: f"{v} %")
-        self._opacity.slider.setToolTip("Opacity of the mask (A, D)")
+        self._opacity = LabelledSlider(tr("Opacity"), 0, 100, lambda v: f"{v} %")
+        self._opacity.slider.setToolTip(tr("Opacity of the mask (A, D)"))
         self._opacity.changed.connect(lambda v: state.set_opacity(v / 100))
-        self._ball = self._box("Ball (3D)", "Paint neighbouring slices too (Shift+B)", state.set_ball)
+        self._ball = self._box(tr("Ball (3D)"), tr("Paint neighbouring slices too (Shift+B)"), state.set_ball)
         self._keep = self._box(
-            "Keep other labels",
-            "Painting only fills background, erasing only removes the chosen label (B)",
+            tr("Keep other labels"),
+            tr("Painting only fills background, erasing only removes the chosen label (B)"),
             state.set_keep_others,
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        layout.addWidget(heading("Brush"))
+        layout.addWidget(heading(tr("Brush")))
         for widget in (self._size, self._opacity, self._ball, self._keep):
             layout.addWidget(widget)
         state.tool_changed.connect(self.follow)

@@ -37,6 +37,7 @@ from brainseg_desktop.gui.panels.window_presets import PresetDialog, PresetMenu
 from brainseg_desktop.gui.views.colour_maps import COLOUR_MAPS, GREY, colour_table, is_available
 from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.case_display import WindowPreset
+from brainseg_desktop.services.language import tr
 
 _FIRST = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
 _ICON = QSize(40, 12)
@@ -70,57 +71,61 @@ class WindowPanel(QWidget):
 
     def _make_controls(self) -> None:
         self._chooser = _QuietCombo()
-        self._chooser.setAccessibleName("Sequence whose window is set")
-        self._chooser.setToolTip("Sequence whose window is set; it follows the view that has the focus")
+        self._chooser.setAccessibleName(tr("Sequence whose window is set"))
+        self._chooser.setToolTip(tr("Sequence whose window is set; it follows the view that has the focus"))
         # Qt gives a text back where it was given one of a Sequence.
         self._chooser.activated.connect(lambda row: self.set_sequence(Sequence(self._chooser.itemData(row))))
         self.view = HistogramView()
         self.view.window_moved.connect(lambda low, high: self._set((low, high)))
-        self._auto = QPushButton("Auto")
+        self._auto = QPushButton(tr("Auto"))
         self._auto.setToolTip(
-            f"{AUTO.low_percent:g}-{AUTO.high_percent:g} % of what is not background, for this sequence "
-            "(Ctrl+J: all sequences)"
+            tr(
+                "{low_percent:g}-{high_percent:g} % of what is not background, for this sequence "
+                "(Ctrl+J: all sequences)",
+                low_percent=AUTO.low_percent,
+                high_percent=AUTO.high_percent,
+            )
         )
         self._auto.clicked.connect(lambda: self._apply(AUTO))
         self._menu = PresetMenu(self)
         self._menu.chosen.connect(self._apply)
         self._menu.save_requested.connect(self._ask_preset)
         self._menu.presets_changed.connect(self.presets_changed)
-        self._preset_button = QPushButton("Presets")
-        self._preset_button.setToolTip("Windows by share of the histogram, and your own")
+        self._preset_button = QPushButton(tr("Presets"))
+        self._preset_button.setToolTip(tr("Windows by share of the histogram, and your own"))
         self._preset_button.setMenu(self._menu)
-        self._copy_button = QPushButton("Copy")
-        self._copy_button.setAccessibleName("Copy to all sequences")
-        self._copy_button.setToolTip("Give all sequences the window or the colours of this one")
+        self._copy_button = QPushButton(tr("Copy"))
+        self._copy_button.setAccessibleName(tr("Copy to all sequences"))
+        self._copy_button.setToolTip(tr("Give all sequences the window or the colours of this one"))
         copies = QMenu(self)
         copies.setToolTipsVisible(True)
         for text, tip, call in (
             (
-                "Window to all, same percentiles",
-                "The same shares of each sequence's own histogram",
+                tr("Window to all, same percentiles"),
+                tr("The same shares of each sequence's own histogram"),
                 self._copy_share,
             ),
             (
-                "Window to all, same values",
-                "The same grey values: only for images that are scaled alike",
+                tr("Window to all, same values"),
+                tr("The same grey values: only for images that are scaled alike"),
                 self._copy_values,
             ),
-            ("Colours to all", "The colour map of this sequence", self._copy_colours),
+            (tr("Colours to all"), tr("The colour map of this sequence"), self._copy_colours),
         ):
             action = copies.addAction(text, call)
             action.setToolTip(tip)
         self._copy_button.setMenu(copies)
-        self._width = self._spin("Window width", "Window width (W): upper minus lower limit")
+        self._width = self._spin(tr("Window width"), tr("Window width (W): upper minus lower limit"))
         self._width.valueChanged.connect(self._set_width)
-        self._level = self._spin("Window level", "Window level (L): middle of the window")
+        self._level = self._spin(tr("Window level"), tr("Window level (L): middle of the window"))
         self._level.valueChanged.connect(self._set_level)
         self._colours = _QuietCombo()
-        self._colours.setAccessibleName("Colour map")
-        self._colours.setToolTip("Colours of the grey values of this sequence")
+        self._colours.setAccessibleName(tr("Colour map"))
+        self._colours.setToolTip(tr("Colours of the grey values of this sequence"))
         self._colours.setIconSize(_ICON)
         self._colours.activated.connect(self._choose_colours)
-        self._smooth = QCheckBox("Smooth images")
-        self._smooth.setToolTip("Interpolate between voxels, in the pictures only: no value changes")
+        self._smooth = QCheckBox(tr("Smooth images"))
+        self._smooth.setToolTip(tr("Interpolate between voxels, in the pictures only: no value changes"))
         self._smooth.toggled.connect(self._state.set_smooth)
 
     def _spin(self, name: str, tip: str) -> QDoubleSpinBox:
@@ -135,7 +140,7 @@ class WindowPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
         top = QHBoxLayout()
-        top.addWidget(heading("Window"))
+        top.addWidget(heading(tr("Window")))
         top.addStretch(1)
         top.addWidget(self._chooser)
         column.addLayout(top)
@@ -204,7 +209,7 @@ class WindowPanel(QWidget):
             self._smooth.setChecked(state.smooth)
         window = state.windows.get(sequence) if sequence is not None else None
         if sequence is None or window is None:
-            self.view.set_shown("no sequence", None, None, colour_table(GREY))
+            self.view.set_shown(tr("no sequence"), None, None, colour_table(GREY))
             return
         self._chooser.setCurrentIndex(self._chooser.findData(sequence))
         name = state.colour_maps.get(sequence, GREY)

@@ -23,6 +23,7 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.panels.histogram_view import decimals_of
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.services.case_display import WindowPreset
+from brainseg_desktop.services.language import tr
 
 
 class PresetMenu(QMenu):
@@ -43,7 +44,7 @@ class PresetMenu(QMenu):
         super().__init__(parent)
         self.presets: tuple[WindowPreset, ...] = ()
         self.sequence: Sequence | None = None
-        self._delete = QMenu("Delete a preset", self)
+        self._delete = QMenu(tr("Delete a preset"), self)
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(self._fill)
 
@@ -63,24 +64,32 @@ class PresetMenu(QMenu):
     def _fill(self) -> None:
         self.clear()
         for share in WINDOW_SHARES:
-            text = f"{share.title}  ({share.low_percent:g}-{share.high_percent:g} %)"
+            text = f"{tr(share.title)}  ({share.low_percent:g}-{share.high_percent:g} %)"
             action = self.addAction(text, partial(self.chosen.emit, share))
-            action.setToolTip(share.purpose.capitalize())
+            action.setToolTip(tr(share.purpose).capitalize())
         self.addSeparator()
         fitting = [p for p in self.presets if p.sequence in ("", self.sequence)]
         for preset in fitting:
             action = self.addAction(_plain(preset.name), partial(self.chosen.emit, preset))
             unit = " %" if preset.unit == "percent" else ""
-            where = preset.sequence or "all sequences"
-            action.setToolTip(f"{preset.low:.4g} to {preset.high:.4g}{unit}, for {where}")
+            where = preset.sequence or tr("all sequences")
+            action.setToolTip(
+                tr(
+                    "{low:.4g} to {high:.4g}{unit}, for {where}",
+                    low=preset.low,
+                    high=preset.high,
+                    unit=unit,
+                    where=where,
+                )
+            )
         if fitting:
             self.addSeparator()
-        self.addAction("Save this window as a preset ...", self.save_requested.emit)
+        self.addAction(tr("Save this window as a preset ..."), self.save_requested.emit)
         self.addMenu(self._delete)
         self._delete.clear()
         self._delete.setEnabled(bool(self.presets))
         for preset in self.presets:
-            text = f"{_plain(preset.name)}  ({preset.sequence or 'all sequences'})"
+            text = f"{_plain(preset.name)}  ({preset.sequence or tr('all sequences')})"
             self._delete.addAction(text, partial(self.remove, preset))
 
 
@@ -109,20 +118,31 @@ class PresetDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Save this window as a preset")
+        self.setWindowTitle(tr("Save this window as a preset"))
         self._sequence, self._window, self._present = sequence, window, tuple(present)
         self._percents = (histogram.percent_of(window[0]), histogram.percent_of(window[1]))
         self.name = QLineEdit()
         self.name.setMaxLength(60)
-        self.name.setAccessibleName("Name of the preset")
+        self.name.setAccessibleName(tr("Name of the preset"))
         self.name.textChanged.connect(self._check)
         decimals = decimals_of(histogram)
         self.percent = QRadioButton(
-            f"Percent of the histogram: {self._percents[0]:.1f} to {self._percents[1]:.1f} %"
+            tr(
+                "Percent of the histogram: {low:.1f} to {high:.1f} %",
+                low=self._percents[0],
+                high=self._percents[1],
+            )
         )
-        self.value = QRadioButton(f"Values: {window[0]:.{decimals}f} to {window[1]:.{decimals}f}")
+        self.value = QRadioButton(
+            tr(
+                "Values: {low:.{decimals}f} to {high:.{decimals}f}",
+                low=window[0],
+                decimals=decimals,
+                high=window[1],
+            )
+        )
         self.percent.setChecked(True)
-        self.only = QCheckBox(f"Only for {sequence.value}")
+        self.only = QCheckBox(tr("Only for {sequence}", sequence=sequence.value))
         self.only.setChecked(True)
         self.only.toggled.connect(self._check)
         self._note = faint()
@@ -131,15 +151,17 @@ class PresetDialog(QDialog):
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
         form = QFormLayout()
-        form.addRow("Name", self.name)
+        form.addRow(tr("Name"), self.name)
         column = QVBoxLayout(self)
         column.addLayout(form)
         column.addWidget(self.percent)
         column.addWidget(self.value)
         column.addWidget(
             faint(
-                "MR images have no fixed unit. Percent fits other exams too; "
-                "values fit only images that are scaled alike."
+                tr(
+                    "MR images have no fixed unit. Percent fits other exams too; values fit only images "
+                    "that are scaled alike."
+                )
             )
         )
         column.addWidget(self.only)
@@ -166,5 +188,5 @@ class PresetDialog(QDialog):
         save.setEnabled(bool(name))
         sequence = self._sequence.value if self.only.isChecked() else ""
         replaces = any((p.name, p.sequence) == (name, sequence) for p in self._present)
-        save.setText("Replace" if replaces else "Save")
-        self._note.setText("There is a preset of this name. It will be replaced." if replaces else "")
+        save.setText(tr("Replace") if replaces else tr("Save"))
+        self._note.setText(tr("There is a preset of this name. It will be replaced.") if replaces else "")

@@ -24,6 +24,7 @@ from brainseg_desktop.gui.studies.chart_painting import chart_png, draw_chart
 from brainseg_desktop.io.atomic import write_bytes
 from brainseg_desktop.services.charts.chart import DARK, LIGHT, Chart, Spot, Theme
 from brainseg_desktop.services.charts.svg import to_svg
+from brainseg_desktop.services.language import tr
 
 # A chart is not blown up further than this: its words would shout.
 LARGEST_SCALE = 1.8
@@ -65,7 +66,7 @@ class ChartView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 180)
-        self.setAccessibleName("Chart")
+        self.setAccessibleName(tr("Chart"))
 
     @property
     def chart(self) -> Chart | None:
@@ -82,7 +83,7 @@ class ChartView(QWidget):
         self._chart, self._why = chart, why
         self._hovered = self._chosen = self._pressed = None
         self.unsetCursor()
-        self.setAccessibleName(chart.title if chart is not None else "Chart")
+        self.setAccessibleName(chart.title if chart is not None else tr("Chart"))
         self.setAccessibleDescription(chart.note if chart is not None else why)
         self.updateGeometry()
         self.update()
@@ -264,7 +265,7 @@ class ChartView(QWidget):
         if self._chart is None:
             return
         menu = QMenu(self)
-        menu.addAction("Save picture…", self.ask_and_save)
+        menu.addAction(tr("Save picture…"), self.ask_and_save)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(event.globalPos())
 
@@ -274,7 +275,7 @@ class ChartView(QWidget):
             return
         name = "".join(c if c.isalnum() else "_" for c in self._chart.title)[:80]
         chosen, _ = QFileDialog.getSaveFileName(
-            self, "Save picture", f"{name}.png", "Picture (*.png);;Vector picture (*.svg)"
+            self, tr("Save picture"), f"{name}.png", tr("Picture (*.png);;Vector picture (*.svg)")
         )
         if not chosen:
             return

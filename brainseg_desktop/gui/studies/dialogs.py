@@ -34,10 +34,11 @@ from brainseg_desktop.core.study import StudyDesign
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.io.layouts import CaseFiles
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.studies.study import cases_in
 
-LOOK_ONLY = "Nobody: only look after the study"
+LOOK_ONLY = mark("Nobody: only look after the study")
 
 
 class NewStudyDialog(QDialog):
@@ -56,19 +57,19 @@ class NewStudyDialog(QDialog):
         self, schemes: Sequence[LabelScheme], jobs: Jobs, folder: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("New study")
+        self.setWindowTitle(tr("New study"))
         self._jobs, self._turn = jobs, 0
         self._schemes = list(schemes)
         self.cases: list[CaseFiles] = []
         em = self.fontMetrics().horizontalAdvance("m")
         self.resize(52 * em, 0)
-        self._name = QLineEdit("Study")
-        self._folder, folder_row = _folder_line("Folder of the study", self)
-        self._cases_folder, cases_row = _folder_line("Folder with the cases", self)
+        self._name = QLineEdit(tr("Study"))
+        self._folder, folder_row = _folder_line(tr("Folder of the study"), self)
+        self._cases_folder, cases_row = _folder_line(tr("Folder with the cases"), self)
         self._cases_folder.setText(folder)
         self._found = faint()
         self._readers = QPlainTextEdit()
-        self._readers.setPlaceholderText("One name a line")
+        self._readers.setPlaceholderText(tr("One name a line"))
         self._readers.setFixedHeight(6 * self.fontMetrics().height())
         self._readers.setTabChangesFocus(True)
         self._scheme = QComboBox()
@@ -77,47 +78,47 @@ class NewStudyDialog(QDialog):
             self._scheme.addItem(f"{scheme.title}: {numbers}", scheme.name)
         self._scheme.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._scheme.setMinimumContentsLength(30)
-        self._blinded = QCheckBox("Hide the masks of others, the network's mask and all scores")
+        self._blinded = QCheckBox(tr("Hide the masks of others, the network's mask and all scores"))
         self._blinded.setChecked(True)
         self._reveal = QComboBox()
-        self._reveal.addItem("until the study is unblinded", "study")
-        self._reveal.addItem("until the reader has locked all readings of the case", "case")
+        self._reveal.addItem(tr("until the study is unblinded"), "study")
+        self._reveal.addItem(tr("until the reader has locked all readings of the case"), "case")
         self._start = QComboBox()
-        self._start.addItem("a blank mask", "blank")
-        self._start.addItem("the network's mask", "ai")
+        self._start.addItem(tr("a blank mask"), "blank")
+        self._start.addItem(tr("the network's mask"), "ai")
         self._repeats = QSpinBox()
         self._repeats.setRange(0, 0)
-        self._repeats.setSuffix(" cases a reader")
+        self._repeats.setSuffix(tr(" cases a reader"))
         self._seed = QSpinBox()
         self._seed.setRange(0, 999_999_999)
         self._seed.setValue(1)
-        self._split = QCheckBox("Choose which cases each reader reads")
+        self._split = QCheckBox(tr("Choose which cases each reader reads"))
         self._assignment = QTableWidget(0, 0)
-        self._assignment.setAccessibleName("Who reads which case")
+        self._assignment.setAccessibleName(tr("Who reads which case"))
         self._assignment.setFixedHeight(9 * self.fontMetrics().height())
         self._assignment.hide()
         self._tolerance = QDoubleSpinBox()
         self._tolerance.setRange(0.1, 20.0)
         self._tolerance.setValue(1.0)
         self._tolerance.setSuffix(" mm")
-        self._tolerance.setToolTip("Of the surface Dice")
+        self._tolerance.setToolTip(tr("Of the surface Dice"))
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for title, field in (
-            ("Name", self._name),
-            ("Folder of the study", folder_row),
-            ("Cases", cases_row),
+            (tr("Name"), self._name),
+            (tr("Folder of the study"), folder_row),
+            (tr("Cases"), cases_row),
             ("", self._found),
-            ("Readers", self._readers),
-            ("Labels", self._scheme),
-            ("Blinding", self._blinded),
+            (tr("Readers"), self._readers),
+            (tr("Labels"), self._scheme),
+            (tr("Blinding"), self._blinded),
             ("", self._reveal),
-            ("Readings start from", self._start),
-            ("Hidden repeats", self._repeats),
-            ("Seed of the order", self._seed),
-            ("Assignment", self._split),
+            (tr("Readings start from"), self._start),
+            (tr("Hidden repeats"), self._repeats),
+            (tr("Seed of the order"), self._seed),
+            (tr("Assignment"), self._split),
             ("", self._assignment),
-            ("Tolerance", self._tolerance),
+            (tr("Tolerance"), self._tolerance),
         ):
             form.addRow(title, field)
             if title and isinstance(field, QWidget):
@@ -126,7 +127,7 @@ class NewStudyDialog(QDialog):
         self._buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
-        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Make the study")
+        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setText(tr("Make the study"))
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -203,15 +204,17 @@ class NewStudyDialog(QDialog):
         self._turn += 1
         turn = self._turn
         if not text:
-            self._take_cases([], "Choose a folder that holds a folder for each case.")
+            self._take_cases([], tr("Choose a folder that holds a folder for each case."))
             return
-        self._take_cases([], "Looking for cases ...")
+        self._take_cases([], tr("Looking for cases ..."))
 
         def found(cases: list[CaseFiles]) -> None:
             if turn == self._turn:
                 names = ", ".join(c.name for c in cases[:4])
-                more = f" and {len(cases) - 4} more" if len(cases) > 4 else ""
-                self._take_cases(cases, f"{len(cases)} cases: {names}{more}")
+                more = tr(" and {count} more", count=len(cases) - 4) if len(cases) > 4 else ""
+                self._take_cases(
+                    cases, tr("{count} cases: {names}{more}", count=len(cases), names=names, more=more)
+                )
 
         def failed(error: BaseException) -> None:
             if turn == self._turn:
@@ -252,23 +255,23 @@ class NewStudyDialog(QDialog):
         readers, cases = self.readers, len(self.cases)
         why = ""
         if not self._name.text().strip():
-            why = "Give the study a name."
+            why = tr("Give the study a name.")
         elif not self._folder.text().strip():
-            why = "Choose a folder for the study; masks and records are written there."
+            why = tr("Choose a folder for the study; masks and records are written there.")
         elif not cases:
-            why = "There are no cases yet."
+            why = tr("There are no cases yet.")
         elif not readers:
-            why = "Name the readers, one a line."
+            why = tr("Name the readers, one a line.")
         elif len({r.casefold() for r in readers}) < len(readers):
-            why = "Two readers have the same name."
+            why = tr("Two readers have the same name.")
         self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not why)
         repeats = self._repeats.value()
         self._why.setText(
             why
-            or f"{len(readers)} readers read {cases} cases each"
-            + (f", {repeats} of them twice without being told" if repeats else "")
-            + (", or those chosen above" if self._split.isChecked() else "")
-            + ". The cases stay where they are and are not changed."
+            or tr("{count} readers read {cases} cases each", count=len(readers), cases=cases)
+            + (tr(", {repeats} of them twice without being told", repeats=repeats) if repeats else "")
+            + (tr(", or those chosen above") if self._split.isChecked() else "")
+            + tr(". The cases stay where they are and are not changed.")
         )
 
 
@@ -277,16 +280,16 @@ class JoinDialog(QDialog):
 
     def __init__(self, design: StudyDesign, chosen: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"Study: {design.name}")
+        self.setWindowTitle(tr("Study: {study}", study=design.name))
         self._list = QListWidget()
-        self._list.setAccessibleName("Who are you?")
+        self._list.setAccessibleName(tr("Who are you?"))
         for reader in design.readers:
             item = QListWidgetItem(reader.name)
             item.setData(Qt.ItemDataRole.UserRole, reader.key)
             self._list.addItem(item)
             if reader.key == chosen:
                 self._list.setCurrentItem(item)
-        look = QListWidgetItem(LOOK_ONLY)
+        look = QListWidgetItem(tr(LOOK_ONLY))
         look.setData(Qt.ItemDataRole.UserRole, "")
         self._list.addItem(look)
         if self._list.currentRow() < 0:
@@ -295,15 +298,18 @@ class JoinDialog(QDialog):
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
-        buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Open")
+        buttons.button(QDialogButtonBox.StandardButton.Ok).setText(tr("Open"))
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel("Who are you?"))
+        layout.addWidget(QLabel(tr("Who are you?")))
         layout.addWidget(self._list)
         layout.addWidget(
             faint(
-                "Each reader writes only his own readings. While he reads, nobody else opens it in his name."
+                tr(
+                    "Each reader writes only his own readings. While he reads, nobody else opens it in "
+                    "his name."
+                )
             )
         )
         layout.addWidget(buttons)
@@ -319,8 +325,8 @@ def _folder_line(title: str, parent: QWidget) -> tuple[QLineEdit, QWidget]:
     """A line for a folder with a button that asks for it."""
     line = QLineEdit()
     line.setAccessibleName(title)
-    button = QPushButton("Choose...")
-    button.setAccessibleName(f"{title}: choose")
+    button = QPushButton(tr("Choose..."))
+    button.setAccessibleName(tr("{what}: choose", what=title))
 
     def ask() -> None:
         chosen = QFileDialog.getExistingDirectory(parent, title, line.text())

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.services.language import tr
 
 
 def duration_text(seconds: float) -> str:
@@ -56,17 +57,17 @@ class ReadingBar(QFrame):
         self._state.setWordWrap(False)
         self._flags: dict[str, QCheckBox] = {}
         self._remark = QLineEdit()
-        self._remark.setPlaceholderText("Remark")
-        self._remark.setAccessibleName("Remark on this reading")
+        self._remark.setPlaceholderText(tr("Remark"))
+        self._remark.setAccessibleName(tr("Remark on this reading"))
         self._remark.setMaxLength(2000)
         self._remark.setMinimumWidth(8 * self.fontMetrics().horizontalAdvance("m"))
         self._remark.editingFinished.connect(self._remarked)
         self._known_remark = ""
-        self._save = QPushButton("Save draft")
-        self._save.setToolTip("Write the mask as it is into the study; the reading stays open")
+        self._save = QPushButton(tr("Save draft"))
+        self._save.setToolTip(tr("Write the mask as it is into the study; the reading stays open"))
         self._save.clicked.connect(self.saved)
-        self._accept = QPushButton("Accept and next")
-        self._accept.setToolTip("Lock this reading for good and open the next one (Ctrl+Alt+A)")
+        self._accept = QPushButton(tr("Accept and next"))
+        self._accept.setToolTip(tr("Lock this reading for good and open the next one (Ctrl+Alt+A)"))
         self._accept.clicked.connect(self.accepted)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 6, 4)
@@ -110,7 +111,7 @@ class ReadingBar(QFrame):
         for box in self._flags.values():
             box.setEnabled(not busy and not locked)
         self._accept.setEnabled(not busy)
-        self._accept.setText("Next reading" if locked else "Accept and next")
+        self._accept.setText(tr("Next reading") if locked else tr("Accept and next"))
 
     @property
     def flags(self) -> tuple[str, ...]:

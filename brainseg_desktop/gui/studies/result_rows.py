@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from brainseg_desktop.core.reliability import Interval, Statistic
 from brainseg_desktop.gui.panels.compare_panel import score_text
 from brainseg_desktop.gui.studies.reading_bar import duration_text
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.studies.results import (
     CaseStatistic,
     MeanScore,
@@ -16,15 +17,32 @@ from brainseg_desktop.services.studies.results import (
     StudyReport,
 )
 
-MEASURE_HEADS = ("Measure", "Mean", "SD", "Median", "Range", "95 % CI", "n", "Left out", "Missing")
-STATISTIC_HEADS = ("Statistic", "Value", "95 % CI", "Of")
-RATER_HEADS = ("Rater", "Kind", "Mean mL", "Dice with consensus", "Cases", "Median time")
+MEASURE_HEADS = (
+    mark("Measure"),
+    mark("Mean"),
+    "SD",
+    mark("Median"),
+    mark("Range"),
+    mark("95 % CI"),
+    "n",
+    mark("Left out"),
+    mark("Missing"),
+)
+STATISTIC_HEADS = (mark("Statistic"), mark("Value"), mark("95 % CI"), mark("Of"))
+RATER_HEADS = (
+    mark("Rater"),
+    mark("Kind"),
+    mark("Mean mL"),
+    mark("Dice with consensus"),
+    mark("Cases"),
+    mark("Median time"),
+)
 
 _REASONS = {
-    "too_few": "too few",
-    "empty": "nothing marked",
-    "no_variation": "no variation",
-    "zero_mean": "mean is 0",
+    "too_few": mark("too few"),
+    "empty": mark("nothing marked"),
+    "no_variation": mark("no variation"),
+    "zero_mean": mark("mean is 0"),
 }
 
 Rows = list[tuple[str, ...]]
@@ -42,24 +60,28 @@ def statistics(results: RegionResults) -> Rows:
     """What is said of all readers together, then of each pair and of repeats."""
     rows: Rows = []
     for name, found in (
-        ("Fleiss' kappa", results.fleiss_kappa),
-        ("Krippendorff's alpha", results.krippendorff_alpha),
-        ("Conformity index", results.conformity),
+        (tr("Fleiss' kappa"), results.fleiss_kappa),
+        (tr("Krippendorff's alpha"), results.krippendorff_alpha),
+        (tr("Conformity index"), results.conformity),
     ):
         rows.append(_of_cases(name, found))
     icc = results.icc
     said = _REASONS.get(icc.state, icc.state)
-    of = f"{icc.n} cases, {icc.readers} readers" + (f", {icc.excluded} left out" if icc.excluded else "")
+    of = tr("{cases} cases, {readers} readers", cases=icc.n, readers=icc.readers) + (
+        tr(", {count} left out", count=icc.excluded) if icc.excluded else ""
+    )
     for name, value, interval in (
-        ("ICC(2,1) of volumes", icc.icc_2_1, icc.ci_2_1),
-        ("ICC(3,1) of volumes", icc.icc_3_1, icc.ci_3_1),
+        (tr("ICC(2,1) of volumes"), icc.icc_2_1, icc.ci_2_1),
+        (tr("ICC(3,1) of volumes"), icc.icc_3_1, icc.ci_3_1),
     ):
         rows.append((name, said if value is None else _number(value), _interval(interval), of))
     for pair, found_kappa in results.cohen_kappa.items():
-        rows.append(_of_cases(f"Cohen's kappa, {_pair(pair)}", found_kappa))
+        rows.append(_of_cases(tr("Cohen's kappa, {pair}", pair=_pair(pair)), found_kappa))
     for pair, plot in results.bland_altman.items():
-        of = f"{plot.n} cases" + (f", {plot.excluded} left out" if plot.excluded else "")
-        name = f"Bias of volume, {_pair(pair)}, mL"
+        of = tr("{count} cases", count=plot.n) + (
+            tr(", {count} left out", count=plot.excluded) if plot.excluded else ""
+        )
+        name = tr("Bias of volume, {pair}, mL", pair=_pair(pair))
         rows.append(
             (
                 name,
@@ -69,17 +91,34 @@ def statistics(results: RegionResults) -> Rows:
             )
         )
         if plot.lower is not None and plot.upper is not None:
-            limits = f"{_number(plot.lower, 2)} to {_number(plot.upper, 2)}"
-            rows.append((f"Limits of agreement, {_pair(pair)}, mL", limits, "", of))
+            limits = tr("{low} to {high}", low=_number(plot.lower, 2), high=_number(plot.upper, 2))
+            rows.append((tr("Limits of agreement, {pair}, mL", pair=_pair(pair)), limits, "", of))
     for reader, repeats in results.repeats.items():
         rows.append(
-            (f"Repeats of {reader}, CV", _statistic(repeats.variation), "", f"{repeats.variation.n} cases")
+            (
+                tr("Repeats of {reader}, CV", reader=reader),
+                _statistic(repeats.variation),
+                "",
+                tr("{count} cases", count=repeats.variation.n),
+            )
         )
         rows.append(
-            (f"Repeats of {reader}, RMSE mL", _statistic(repeats.rmse_ml), "", f"{repeats.rmse_ml.n} cases")
+            (
+                tr("Repeats of {reader}, RMSE mL", reader=reader),
+                _statistic(repeats.rmse_ml),
+                "",
+                tr("{count} cases", count=repeats.rmse_ml.n),
+            )
         )
         mean = repeats.dice
-        rows.append((f"Repeats of {reader}, Dice", _number(mean.mean), _interval(mean.interval), _of(mean)))
+        rows.append(
+            (
+                tr("Repeats of {reader}, Dice", reader=reader),
+                _number(mean.mean),
+                _interval(mean.interval),
+                _of(mean),
+            )
+        )
     return rows
 
 
@@ -93,7 +132,7 @@ def raters(report: StudyReport, results: RegionResults) -> Rows:
         rows.append(
             (
                 rater.name,
-                rater.kind.value,
+                tr(rater.kind.value),
                 _number(sum(volumes) / len(volumes), 1) if volumes else "-",
                 _number(mean.mean) if mean is not None else "-",
                 _of(mean) if mean is not None else "-",
@@ -117,9 +156,9 @@ def cases(report: StudyReport, region: str, measure: str, pair: Pair) -> Rows:
     rows: Rows = []
     for case in sorted(report.cases, key=badness, reverse=True):
         score = scores.get(case)
-        text = "not read by both" if score is None else score_text(score, decimals)
+        text = tr("not read by both") if score is None else score_text(score, decimals)
         if score is not None and score.value is not None and score.state == "one_empty":
-            text += " (one empty)"
+            text += tr(" (one empty)")
         rows.append((case, text, *(_volume(volumes, name, case) for name in pair)))
     return rows
 
@@ -130,7 +169,7 @@ def _volume(volumes: Mapping[str, Mapping[str, object]], name: str, case: str) -
 
 
 def _title(measure: Measure) -> str:
-    return f"{measure.title}, {measure.unit}" if measure.unit else measure.title
+    return f"{tr(measure.title)}, {measure.unit}" if measure.unit else tr(measure.title)
 
 
 def _decimals(measure: Measure) -> int:
@@ -141,7 +180,11 @@ def _mean(found: MeanScore, decimals: int) -> tuple[str, ...]:
     def text(value: float | None) -> str:
         return _number(value, decimals)
 
-    ends = "-" if found.lowest is None else f"{text(found.lowest)} to {text(found.highest)}"
+    ends = (
+        "-"
+        if found.lowest is None
+        else tr("{low} to {high}", low=text(found.lowest), high=text(found.highest))
+    )
     return (
         text(found.mean),
         text(found.sd),
@@ -156,25 +199,25 @@ def _mean(found: MeanScore, decimals: int) -> tuple[str, ...]:
 
 def _of_cases(name: str, found: CaseStatistic) -> tuple[str, ...]:
     states = {s.state for s in found.cases.values() if s.value is None}
-    why = " or ".join(sorted(_REASONS.get(s, s) for s in states)) or "-"
+    why = f" {tr('or')} ".join(sorted(tr(_REASONS.get(s, s)) for s in states)) or "-"
     mean = found.mean
     value = _number(mean.mean) if mean.mean is not None else why
     return (name, value, _interval(mean.interval), _of(mean))
 
 
 def _of(mean: MeanScore) -> str:
-    parts = [f"{mean.n} cases"]
-    parts += [f"{mean.left_out} left out"] if mean.left_out else []
-    parts += [f"{mean.missing} missing"] if mean.missing else []
+    parts = [tr("{count} cases", count=mean.n)]
+    parts += [tr("{count} left out", count=mean.left_out)] if mean.left_out else []
+    parts += [tr("{count} missing", count=mean.missing)] if mean.missing else []
     return ", ".join(parts)
 
 
 def _statistic(found: Statistic) -> str:
-    return _REASONS.get(found.state, found.state) if found.value is None else _number(found.value)
+    return tr(_REASONS.get(found.state, found.state)) if found.value is None else _number(found.value)
 
 
 def _pair(pair: Pair) -> str:
-    return f"{pair[0]} and {pair[1]}"
+    return tr("{a} and {b}", a=pair[0], b=pair[1])
 
 
 def _number(value: float | None, decimals: int = 3) -> str:
@@ -182,4 +225,13 @@ def _number(value: float | None, decimals: int = 3) -> str:
 
 
 def _interval(found: Interval | None, decimals: int = 3) -> str:
-    return "-" if found is None else f"{found.lower:.{decimals}f} to {found.upper:.{decimals}f}"
+    return (
+        "-"
+        if found is None
+        else tr(
+            "{low:.{decimals}f} to {high:.{decimals}f}",
+            low=found.lower,
+            decimals=decimals,
+            high=found.upper,
+        )
+    )

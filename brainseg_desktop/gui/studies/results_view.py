@@ -30,13 +30,19 @@ from brainseg_desktop.services.charts.study_charts import (
     heat_map,
     volume_scatter,
 )
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.studies.results import Pair, StudyReport
 
 if TYPE_CHECKING:
     from brainseg_desktop.services.charts.chart import Chart, Spot
 
-MATRIX, BOXES, BLAND_ALTMAN, VOLUMES = "Matrix of pairs", "Boxes of pairs", "Bland-Altman", "Volumes"
+MATRIX, BOXES, BLAND_ALTMAN, VOLUMES = (
+    mark("Matrix of pairs"),
+    mark("Boxes of pairs"),
+    mark("Bland-Altman"),
+    mark("Volumes"),
+)
 PICTURES = (MATRIX, BOXES, BLAND_ALTMAN, VOLUMES)
 
 
@@ -64,44 +70,50 @@ class ResultsView(QWidget):
         self.chart = ChartView()
         self.chart.spot_clicked.connect(self._chosen)
         self._why = faint()
-        self._measure = QPushButton("Measure")
+        self._measure = QPushButton(tr("Measure"))
         self._measure.setToolTip(
-            "Compare all locked readings; what was measured before is not measured again"
+            tr("Compare all locked readings; what was measured before is not measured again")
         )
         self._measure.clicked.connect(self.measure_wanted)
         self._progress = QProgressBar()
         self._progress.setFixedWidth(180)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setAccessibleName("Cancel measuring")
+        self._cancel = QPushButton(tr("Cancel"))
+        self._cancel.setAccessibleName(tr("Cancel measuring"))
         self._cancel.clicked.connect(self.cancel_wanted)
-        self._picture = _choice("Picture", self._draw)
-        self._region = _choice("Region", self._fill)
-        self._score = _choice("Measure of pairs", self._fill)
-        self._pair = _choice("Pair of raters", self._fill_pair)
+        self._picture = _choice(tr("Picture"), self._draw)
+        self._region = _choice(tr("Region"), self._fill)
+        self._score = _choice(tr("Measure of pairs"), self._fill)
+        self._pair = _choice(tr("Pair of raters"), self._fill_pair)
         self._buttons: list[QPushButton] = []
         for text, tip, signal in (
-            ("Consensus", "Write majority and STAPLE of the readers as new masks of each case", "consensus"),
-            ("Picture...", "Save the picture as PNG or SVG", "picture"),
-            ("Tables...", "Write everything as CSV and JSON", "tables"),
-            ("Report...", "Write a report as PDF or HTML", "report"),
+            (
+                tr("Consensus"),
+                tr("Write majority and STAPLE of the readers as new masks of each case"),
+                "consensus",
+            ),
+            (tr("Picture..."), tr("Save the picture as PNG or SVG"), "picture"),
+            (tr("Tables..."), tr("Write everything as CSV and JSON"), "tables"),
+            (tr("Report..."), tr("Write a report as PDF or HTML"), "report"),
         ):
             button = QPushButton(text)
             button.setToolTip(tip)
             button.clicked.connect(getattr(self, f"{signal}_wanted"))
             self._buttons.append(button)
-        self._named = QCheckBox("Name cases in reports")
-        self._named.setToolTip("Names of cases often name the patient; without the tick they are numbered")
-        self._worst = QPushButton("Where these two differ most")
+        self._named = QCheckBox(tr("Name cases in reports"))
+        self._named.setToolTip(
+            tr("Names of cases often name the patient; without the tick they are numbered")
+        )
+        self._worst = QPushButton(tr("Where these two differ most"))
         self._worst.setToolTip(
-            "Open the case on which this pair agrees least, at the slice of most differences"
+            tr("Open the case on which this pair agrees least, at the slice of most differences")
         )
         self._worst.clicked.connect(self.go_to_worst)
-        self._cases = _table("Cases of this pair", 4, words=(0,))
+        self._cases = _table(tr("Cases of this pair"), 4, words=(0,))
         self._cases.chosen.connect(self._case_chosen)
-        self._summary = _table("Measures over all pairs of readers", 9, words=(0,))
-        self._raters = _table("Raters", 6, words=(0, 1))
-        self._whole = _table("Agreement of all readers", 4, words=(0, 3))
-        self._left_out = _table("Left out", 3, words=(0, 1, 2))
+        self._summary = _table(tr("Measures over all pairs of readers"), 9, words=(0,))
+        self._raters = _table(tr("Raters"), 6, words=(0, 1))
+        self._whole = _table(tr("Agreement of all readers"), 4, words=(0, 3))
+        self._left_out = _table(tr("Left out"), 3, words=(0, 1, 2))
         self._rules = QLabel()
         self._rules.setWordWrap(True)
         self._rules.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -132,12 +144,12 @@ class ResultsView(QWidget):
         column.addWidget(self._rules)
         column.addStretch(1)
         for widget, title in (
-            (self._cases, "Cases"),
-            (self._summary, "Measures"),
-            (self._whole, "Statistics"),
-            (self._raters, "Raters"),
-            (self._left_out, "Left out"),
-            (_scrolled(rules), "Rules"),
+            (self._cases, tr("Cases")),
+            (self._summary, tr("Measures")),
+            (self._whole, tr("Statistics")),
+            (self._raters, tr("Raters")),
+            (self._left_out, tr("Left out")),
+            (_scrolled(rules), tr("Rules")),
         ):
             self._tabs.addTab(widget, title)
         self._split = QSplitter(Qt.Orientation.Horizontal)
@@ -159,7 +171,7 @@ class ResultsView(QWidget):
         self._why.setText(why)
         self._why.setVisible(bool(why))
         self._measure.setEnabled(can_measure)
-        self._measure.setText("Measure again" if report is not None else "Measure")
+        self._measure.setText(tr("Measure again") if report is not None else tr("Measure"))
         shown: tuple[QWidget, ...] = (self._region, self._score, self._picture, self._pair, self._worst)
         for widget in (*shown, self._split):
             widget.setVisible(report is not None)
@@ -173,10 +185,10 @@ class ResultsView(QWidget):
             self._left_out.setRowCount(0)
             _fill_table(
                 self._left_out,
-                ("Case", "Rater", "Reason"),
+                (tr("Case"), tr("Rater"), tr("Reason")),
                 [(e.case, e.rater or "all", words(e.reason)) for e in report.exclusions],
             )
-            self._tabs.setTabText(4, f"Left out ({len(report.exclusions)})")
+            self._tabs.setTabText(4, tr("Left out ({count})", count=len(report.exclusions)))
             self._fill()
         else:
             self.chart.set_chart(None, why)
@@ -240,7 +252,7 @@ class ResultsView(QWidget):
             return
         results = report.regions[self.region]
         pairs = list(results.measures[self.measure].pairs)
-        self._list(self._pair, [(f"{a} and {b}", [a, b]) for a, b in pairs])
+        self._list(self._pair, [(tr("{a} and {b}", a=a, b=b), [a, b]) for a, b in pairs])
         _fill_table(self._summary, result_rows.MEASURE_HEADS, result_rows.measures(results))
         _fill_table(self._whole, result_rows.STATISTIC_HEADS, result_rows.statistics(results))
         _fill_table(self._raters, result_rows.RATER_HEADS, result_rows.raters(report, results))
@@ -252,7 +264,7 @@ class ResultsView(QWidget):
             return
         rows = result_rows.cases(report, self.region, self.measure, pair) if pair is not None else []
         title = report.regions[self.region].measures[self.measure].measure.title
-        heads = ("Case", title, *(f"{name}, mL" for name in pair or ("", "")))
+        heads = (tr("Case"), title, *(f"{name}, mL" for name in pair or ("", "")))
         _fill_table(self._cases, heads, rows)
         self._worst.setEnabled(pair is not None and report.worst(self.region, self.measure, pair) is not None)
         self._draw()
@@ -268,7 +280,7 @@ class ResultsView(QWidget):
             chart = box_and_swarm(report, self.region, self.measure)
         elif pair is not None:
             chart = self._chart_of_pair(report, kind, pair)
-        self.chart.set_chart(chart, "" if chart is not None else "There is no pair of raters.")
+        self.chart.set_chart(chart, "" if chart is not None else tr("There is no pair of raters."))
 
     def _chart_of_pair(self, report: StudyReport, kind: str, pair: Pair) -> Chart:
         # Volumes are kept in the order of the raters, whichever is the reference of a directed measure.

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.studies.results_view import ResultsView
 from brainseg_desktop.gui.studies.worklist_view import WorklistView
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.studies.material import Overview
 from brainseg_desktop.services.studies.study import Study
 
@@ -37,20 +38,20 @@ class StudyWindow(QWidget):
 
     def __init__(self, results: ResultsView) -> None:
         super().__init__()
-        self.setWindowTitle("Study")
+        self.setWindowTitle(tr("Study"))
         self.resize(1100, 720)
         self._title = QLabel()
         self._title.setObjectName("title")
         self._state = faint()
-        self._unblind = QPushButton("Unblind...")
-        self._unblind.setToolTip("Show all masks and scores to everybody, for good")
+        self._unblind = QPushButton(tr("Unblind..."))
+        self._unblind.setToolTip(tr("Show all masks and scores to everybody, for good"))
         self._unblind.clicked.connect(self.unblind_wanted)
-        self._outline = QPushButton("Outline cases with AI")
-        self._outline.setToolTip("Have the network outline every case that it has not outlined yet")
+        self._outline = QPushButton(tr("Outline cases with AI"))
+        self._outline.setToolTip(tr("Have the network outline every case that it has not outlined yet"))
         self._outline.clicked.connect(self.outline_wanted)
         self._progress = QProgressBar()
         self._progress.setFixedWidth(180)
-        self._cancel = QPushButton("Cancel")
+        self._cancel = QPushButton(tr("Cancel"))
         self._cancel.clicked.connect(self.cancel_wanted)
         self.worklist = WorklistView()
         self.results = results
@@ -66,9 +67,9 @@ class StudyWindow(QWidget):
         column.addStretch(1)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self.worklist, "Worklist")
-        self.tabs.addTab(results, "Agreement")
-        self.tabs.addTab(design, "Design")
+        self.tabs.addTab(self.worklist, tr("Worklist"))
+        self.tabs.addTab(results, tr("Agreement"))
+        self.tabs.addTab(design, tr("Design"))
         head = QHBoxLayout()
         head.addWidget(self._title)
         head.addStretch(1)
@@ -78,22 +79,26 @@ class StudyWindow(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._state)
         layout.addWidget(self.tabs, 1)
-        layout.addWidget(faint("For research use only."))
+        layout.addWidget(faint(tr("For research use only.")))
         self.set_progress(None)
 
     def set_study(self, study: Study, overview: Overview) -> None:
         """Show a study and how far it is."""
         design, blinded, items = study.design, overview.is_blinded, list(overview.items)
-        self.setWindowTitle(f"Study: {design.name}")
+        self.setWindowTitle(tr("Study: {study}", study=design.name))
         self._title.setText(design.name)
         reader = study.reader
-        who = f"You read as {reader.name}." if reader is not None else "You look after the study."
-        hidden = "Masks of others and scores are hidden until it is unblinded." if blinded else ""
+        who = (
+            tr("You read as {reader}.", reader=reader.name)
+            if reader is not None
+            else tr("You look after the study.")
+        )
+        hidden = tr("Masks of others and scores are hidden until it is unblinded.") if blinded else ""
         if blinded and design.reveal == "case":
-            hidden = (
+            hidden = tr(
                 "Masks of others and scores of a case are hidden until you have locked your readings of it."
             )
-        shown = "Everybody sees all masks." if not blinded else ""
+        shown = tr("Everybody sees all masks.") if not blinded else ""
         self._state.setText(" ".join(part for part in (who, hidden, shown) if part))
         done = all(item.status == "locked" for item in items)
         # A reader does not break the blinding of readings that are still to come.
@@ -101,11 +106,11 @@ class StudyWindow(QWidget):
         self._outline.setVisible(reader is None or not blinded)
         names = {r.key: r.name for r in design.readers}
         self.worklist.set_items(items, names, of_one=reader is not None)
-        known = [*overview.design.items(), ("Folder", str(study.folder))]
+        known = [*overview.design.items(), (mark("Folder"), str(study.folder))]
         if blinded and reader is not None:
             # Who knows of repeats looks for them.
             known = [(k, v) for k, v in known if k not in ("Hidden repeats", "Readers", "Order")]
-        lines = (f"<tr><td><b>{k}</b>&nbsp;&nbsp;</td><td>{_html(v)}</td></tr>" for k, v in known)
+        lines = (f"<tr><td><b>{tr(k)}</b>&nbsp;&nbsp;</td><td>{_html(v)}</td></tr>" for k, v in known)
         self._design.setText(f"<table cellspacing='6'>{''.join(lines)}</table>")
 
     def set_progress(self, done: float | None, text: str = "") -> None:

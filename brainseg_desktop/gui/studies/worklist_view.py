@@ -27,21 +27,31 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.studies.reading_bar import duration_text
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.studies.study import FLAGS, WorkItem
 
 Index = QModelIndex | QPersistentModelIndex
-STATUS = {"new": "to do", "started": "begun", "draft": "draft", "locked": "locked"}
-_COLUMNS = ("No.", "Reading", "Reader", "Status", "Time", "Flags", "Remark", "Last change (UTC)")
+STATUS = {"new": mark("to do"), "started": mark("begun"), "draft": mark("draft"), "locked": mark("locked")}
+_COLUMNS = (
+    mark("No."),
+    mark("Reading"),
+    mark("Reader"),
+    mark("Status"),
+    mark("Time"),
+    mark("Flags"),
+    mark("Remark"),
+    mark("Last change (UTC)"),
+)
 _READER = 2
 FILTERS: dict[str, Callable[[WorkItem], bool]] = {
-    "All readings": lambda item: True,
-    "To do": lambda item: item.status != "locked",
-    "Not begun": lambda item: item.status == "new",
-    "Begun": lambda item: item.status in ("started", "draft"),
-    "Locked": lambda item: item.status == "locked",
-    "Flagged": lambda item: bool(item.flags),
-    "With a remark": lambda item: bool(item.remark),
+    mark("All readings"): lambda item: True,
+    mark("To do"): lambda item: item.status != "locked",
+    mark("Not begun"): lambda item: item.status == "new",
+    mark("Begun"): lambda item: item.status in ("started", "draft"),
+    mark("Locked"): lambda item: item.status == "locked",
+    mark("Flagged"): lambda item: bool(item.flags),
+    mark("With a remark"): lambda item: bool(item.remark),
 }
 _ITEM = Qt.ItemDataRole.UserRole
 
@@ -80,7 +90,7 @@ class WorklistModel(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
-            return _COLUMNS[section]
+            return tr(_COLUMNS[section])
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -94,14 +104,14 @@ class WorklistModel(QAbstractTableModel):
         return None
 
     def _text(self, item: WorkItem, column: int) -> str:
-        status = STATUS[item.status] if item.problem is None else "record broken"
+        status = tr(STATUS[item.status]) if item.problem is None else tr("record broken")
         return (
             str(item.reading.number),
             item.title,
             self._names.get(item.reading.reader, item.reading.reader),
             status,
             duration_text(item.active_s) if item.active_s else "",
-            ", ".join(FLAGS.get(f, f) for f in item.flags),
+            ", ".join(tr(FLAGS.get(f, f)) for f in item.flags),
             item.remark,
             item.changed_utc[:16].replace("T", " "),
         )[column]
@@ -155,20 +165,20 @@ class WorklistView(QWidget):
         self._proxy.setParent(self)
         self._proxy.setSourceModel(self.model)
         self._search = QLineEdit()
-        self._search.setPlaceholderText("Search")
-        self._search.setAccessibleName("Search readings")
+        self._search.setPlaceholderText(tr("Search"))
+        self._search.setAccessibleName(tr("Search readings"))
         self._search.setClearButtonEnabled(True)
         self._search.textChanged.connect(self._filter)
         self._kind = QComboBox()
-        self._kind.setAccessibleName("Which readings are listed")
+        self._kind.setAccessibleName(tr("Which readings are listed"))
         self._kind.addItems(list(FILTERS))
         self._kind.currentTextChanged.connect(self._filter)
-        self._next = QPushButton("Read next")
+        self._next = QPushButton(tr("Read next"))
         self._next.setDefault(True)
         self._next.clicked.connect(self.next_wanted)
         self.table = QTableView()
         self.table.setModel(self._proxy)
-        self.table.setAccessibleName("Readings")
+        self.table.setAccessibleName(tr("Readings"))
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setSortingEnabled(True)
@@ -207,8 +217,10 @@ class WorklistView(QWidget):
         total = sum(item.active_s for item in items)
         self._next.setVisible(of_one)
         self._next.setEnabled(locked < len(items))
-        self._counts = f"{len(items)} readings: {locked} locked, {begun} begun"
-        self._counts += f"; {duration_text(total)} of work." if total else "."
+        self._counts = tr(
+            "{count} readings: {locked} locked, {begun} begun", count=len(items), locked=locked, begun=begun
+        )
+        self._counts += tr("; {duration} of work.", duration=duration_text(total)) if total else "."
         self._tell()
 
     def visible_items(self) -> list[WorkItem]:
@@ -230,7 +242,7 @@ class WorklistView(QWidget):
 
     def _tell(self) -> None:
         shown = self._proxy.rowCount()
-        rest = "" if shown == len(self.model.items) else f" {shown} of them are listed."
+        rest = "" if shown == len(self.model.items) else tr(" {shown} of them are listed.", shown=shown)
         self._count.setText(self._counts + rest)
 
     def _open(self, index: Index) -> None:

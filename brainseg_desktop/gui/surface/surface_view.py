@@ -33,13 +33,15 @@ from brainseg_desktop.gui.surface.surfaces import Surfaces
 from brainseg_desktop.gui.views.slice_drawing import draw_focus
 from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import mark, tr
 
-NO_OPENGL = (
-    "The surface cannot be drawn because this computer offers no OpenGL 2.1 here. All other views work. "
-    "A newer graphics driver usually brings it; over a remote desktop it may be missing."
+NO_OPENGL = mark(
+    "The surface cannot be drawn because this computer offers no OpenGL 2.1 here. All "
+    "other views work. A newer graphics driver usually brings it; over a remote desktop "
+    "it may be missing."
 )
-NO_MASK = "No mask to show yet"
-FAILED = "The surface could not be made; the log says why. All other views work."
+NO_MASK = mark("No mask to show yet")
+FAILED = mark("The surface could not be made; the log says why. All other views work.")
 
 _DEGREES_PER_PIXEL, _DEGREES_PER_KEY, _ZOOM_PER_STEP = 0.45, 10.0, 1.15
 _REST_MS = 300
@@ -88,11 +90,14 @@ class SurfaceView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Surface view")
-        self.setAccessibleDescription("Labels as surfaces, turned with the arrow keys")
+        self.setAccessibleName(tr("Surface view"))
+        self.setAccessibleDescription(tr("Labels as surfaces, turned with the arrow keys"))
         self.setToolTip(
-            "Drag: turn. Wheel: zoom. Middle button: move. Click: go to the point. Double click: maximise.\n"
-            "Keys: arrows turn, + and - zoom, Home shows the whole head again."
+            tr(
+                "Drag: turn. Wheel: zoom. Middle button: move. Click: go to the point. Double click: "
+                "maximise.\n"
+                "Keys: arrows turn, + and - zoom, Home shows the whole head again."
+            )
         )
         self.surfaces.changed.connect(self._take_new_surfaces)
         state.case_changed.connect(self.reset)
@@ -106,10 +111,10 @@ class SurfaceView(QWidget):
     def message(self) -> str:
         """The sentence in the middle where something cannot be shown; else empty."""
         if self._picture.works is False:
-            return NO_OPENGL
+            return tr(NO_OPENGL)
         if self.surfaces.failed:
-            return FAILED
-        return NO_MASK if self.surfaces.is_current and not self.surfaces.tissues else ""
+            return tr(FAILED)
+        return tr(NO_MASK) if self.surfaces.is_current and not self.surfaces.tissues else ""
 
     @property
     def visible_tissues(self) -> tuple[Tissue, ...]:
@@ -196,7 +201,9 @@ class SurfaceView(QWidget):
             draw_legend(painter, area)
             rating = self._state.rating
             if rating is not None and self.visible_tissues:
-                draw_title(painter, area, f"Surface of {rating.rater}", "smoothed for display")
+                draw_title(
+                    painter, area, tr("Surface of {rater}", rater=rating.rater), tr("smoothed for display")
+                )
         if self.message:
             draw_words(painter, area, self.message)
         if self.hasFocus():

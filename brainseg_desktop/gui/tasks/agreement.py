@@ -19,6 +19,7 @@ from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import OverlayKind
 from brainseg_desktop.gui.views.viewer import Viewer
 from brainseg_desktop.services.consensus import Method
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.pair_report import middle_of_difference, rows_of, shared_regions
 
 # The numbers follow the brush, but the screen need not show more than some twenty sets a second.
@@ -167,10 +168,10 @@ class Agreement(QObject):
         if not self._available:
             return self._why
         if self._desk.session.case is None:
-            return "Open a case to compare masks."
+            return tr("Open a case to compare masks.")
         if len(self._ratings) < 2:
-            return "There is no other mask to compare with. Segment with AI, or load a mask."
-        return "Choose a mask to compare with."
+            return tr("There is no other mask to compare with. Segment with AI, or load a mask.")
+        return tr("Choose a mask to compare with.")
 
     def _refresh_volumes(self) -> None:
         session = self._desk.session
@@ -211,7 +212,7 @@ class Agreement(QObject):
         session = self._desk.session
         reference, mask = session.reference, session.measured
         if reference is None or mask is None or not self._available:
-            self._desk.say("Choose a mask to compare with, in the agreement panel.")
+            self._desk.say(tr("Choose a mask to compare with, in the agreement panel."))
             return
         session.compare_pair(mask, reference if reference is not session.shown else None)
 
@@ -252,7 +253,7 @@ class Agreement(QObject):
             live, reference.label_map.array, mask.label_map.array, region, self._plane.axis
         )
         if voxel is None:
-            self._desk.say(f"The two masks do not differ in {name}.")
+            self._desk.say(tr("The two masks do not differ in {name}.", name=name))
             return
         self._desk.state.set_cursor(voxel)
 
@@ -268,7 +269,7 @@ class Agreement(QObject):
         if session.case is None or not self._available:
             return
         if session.reference is None:
-            self._desk.say("Choose a mask to compare with, in the agreement panel.")
+            self._desk.say(tr("Choose a mask to compare with, in the agreement panel."))
             return
         self.reporting.show()
 

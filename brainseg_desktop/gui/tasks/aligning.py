@@ -22,11 +22,12 @@ from brainseg_desktop.services.alignment.placing import (
     reference_sequence,
 )
 from brainseg_desktop.services.alignment.registration import Registration
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.messages import words
 
 _DIFFERS = {
-    "shape": "another number of voxels",
-    "spacing": "another voxel size",
+    "shape": mark("another number of voxels"),
+    "spacing": mark("another voxel size"),
     "orientation": "turned",
     "position": "shifted",
 }
@@ -69,7 +70,7 @@ class Aligning(QObject):
             self._desk.complain(UserError("alignment_no_spacing"))
             return
         if not movable(case):
-            self._desk.say("This exam has one sequence only: there is nothing to bring together.")
+            self._desk.say(tr("This exam has one sequence only: there is nothing to bring together."))
             return
         dialog = AlignDialog(self._desk.state, self._reference, self._desk.window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -90,7 +91,7 @@ class Aligning(QObject):
         if self._cancel is not None:
             self._end()
             if self.dialog is not None:
-                self.dialog.say("The registration was cancelled. Nothing was changed.")
+                self.dialog.say(tr("The registration was cancelled. Nothing was changed."))
 
     def drop(self) -> None:
         """The case is being closed: end quietly."""
@@ -198,7 +199,7 @@ class Aligning(QObject):
         self._offered = None
         if self.dialog is not None:
             self.dialog.set_result(None)
-            self.dialog.say("The result was discarded. Nothing was changed.")
+            self.dialog.say(tr("The result was discarded. Nothing was changed."))
 
 
 def _header_words(case: Case, sequence: Sequence) -> str:
@@ -206,21 +207,25 @@ def _header_words(case: Case, sequence: Sequence) -> str:
     grid = case.as_read(sequence).grid
     reason = case.grid.mismatch(grid)
     if reason is None:
-        return "On the masks' grid"
+        return tr("On the masks' grid")
     size = " x ".join(f"{s:.3g}" for s in grid.spacing_mm)
-    oblique = f", {grid.obliquity_degrees:.0f}° oblique" if grid.obliquity_degrees >= 0.5 else ""
-    return f"Own grid ({_DIFFERS[reason]}): {size} mm{oblique}"
+    oblique = (
+        tr(", {angle:.0f}° oblique", angle=grid.obliquity_degrees) if grid.obliquity_degrees >= 0.5 else ""
+    )
+    return tr(
+        "Own grid ({differs}): {size} mm{oblique}", differs=tr(_DIFFERS[reason]), size=size, oblique=oblique
+    )
 
 
 def _placed_words(case: Case, sequence: Sequence) -> str:
     """What was done with a sequence."""
     placement = case.placements.get(sequence)
     if placement is None:
-        return "As in the file" if case.is_aligned(sequence) else "Shown; not given to the network"
+        return tr("As in the file") if case.is_aligned(sequence) else tr("Shown; not given to the network")
     if placement.how != REGISTERED:
-        return "Resampled by its header"
+        return tr("Resampled by its header")
     shift, angle = (placement.details.get(k, 0.0) for k in ("shift_mm", "angle_degrees"))
-    return f"Registered: moved {shift:.1f} mm, turned {angle:.1f}°"
+    return tr("Registered: moved {shift:.1f} mm, turned {angle:.1f}°", shift=shift, angle=angle)
 
 
 def _verdict(case: Case, sequence: Sequence, quality: Quality) -> str:
@@ -228,11 +233,19 @@ def _verdict(case: Case, sequence: Sequence, quality: Quality) -> str:
     assert quality.before is not None
     assert quality.after is not None
     parts = [
-        f"{sequence.value} would be moved by {quality.shift_mm:.1f} mm and turned by "
-        f"{quality.angle_degrees:.1f}°. Mutual information {quality.before:.3f} before, {quality.after:.3f} "
-        f"after (more is better); it covers {100 * quality.covered:.0f} % of the masks' grid."
+        tr(
+            "{sequence} would be moved by {shift:.1f} mm and turned by {angle:.1f}°. "
+            "Mutual information {before:.3f} before, {after:.3f} after (more is better); it "
+            "covers {percent:.0f} % of the masks' grid.",
+            sequence=sequence.value,
+            shift=quality.shift_mm,
+            angle=quality.angle_degrees,
+            before=quality.before,
+            after=quality.after,
+            percent=100 * quality.covered,
+        )
     ]
     parts += [words(quality_words(code, sequence, case, quality)) for code in quality.doubts]
     if not quality.is_refused:
-        parts.append("Take it if nothing jumps on the right while it blinks.")
+        parts.append(tr("Take it if nothing jumps on the right while it blinks."))
     return " ".join(parts)

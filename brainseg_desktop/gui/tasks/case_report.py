@@ -22,8 +22,9 @@ from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import ask
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.services.language import mark, tr
 
-KINDS = "PDF (*.pdf);;HTML (*.html)"
+KINDS = mark("PDF (*.pdf);;HTML (*.html)")
 
 
 class CaseReportDialog(QDialog):
@@ -31,28 +32,34 @@ class CaseReportDialog(QDialog):
 
     def __init__(self, mask: str, reference: str | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Report of this case")
-        against = f", against {reference}" if reference is not None else ""
+        self.setWindowTitle(tr("Report of this case"))
+        against = tr(", against {reference}", reference=reference) if reference is not None else ""
         self._remark = QPlainTextEdit()
-        self._remark.setPlaceholderText("Remark, printed in the report")
-        self._remark.setAccessibleName("Remark")
+        self._remark.setPlaceholderText(tr("Remark, printed in the report"))
+        self._remark.setAccessibleName(tr("Remark"))
         self._remark.setTabChangesFocus(True)
         self._remark.setFixedHeight(6 * self.fontMetrics().height())
-        self._named = QCheckBox("Print the name of the case")
+        self._named = QCheckBox(tr("Print the name of the case"))
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
         )
-        buttons.button(QDialogButtonBox.StandardButton.Save).setText("Save as...")
+        buttons.button(QDialogButtonBox.StandardButton.Save).setText(tr("Save as..."))
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(
-            QLabel(f"The mask {mask}{against}: pictures, volumes, measures, changes and origin.")
+            QLabel(
+                tr(
+                    "The mask {mask}{against}: pictures, volumes, measures, changes and origin.",
+                    mask=mask,
+                    against=against,
+                )
+            )
         )
         layout.addWidget(self._remark)
         layout.addWidget(self._named)
         layout.addWidget(
-            faint("Names of cases and files often name the patient; without the tick none is printed.")
+            faint(tr("Names of cases and files often name the patient; without the tick none is printed."))
         )
         layout.addWidget(buttons)
         self.setMinimumWidth(46 * self.fontMetrics().horizontalAdvance("m"))
@@ -91,7 +98,7 @@ class CaseReporter(QObject):
             if not accepted or session.case is not case:
                 return
             chosen, kind = QFileDialog.getSaveFileName(
-                self._desk.window, "Save the report", "report.pdf", KINDS
+                self._desk.window, tr("Save the report"), "report.pdf", tr(KINDS)
             )
             if chosen:
                 path = Path(chosen)
@@ -118,7 +125,9 @@ class CaseReporter(QObject):
             write_report(case_document(case, mask, other, remark=remark, show_name=named, audit=record), path)
 
         self._desk.jobs.document(
-            work, lambda _: self._desk.say(f"The report was written to {path}."), self._desk.complain
+            work,
+            lambda _: self._desk.say(tr("The report was written to {path}.", path=path)),
+            self._desk.complain,
         )
 
 

@@ -20,6 +20,7 @@ from brainseg_desktop.gui.studies.reading_bar import ReadingBar, duration_text
 from brainseg_desktop.gui.studies.worklist_view import STATUS
 from brainseg_desktop.io.journal import Journal
 from brainseg_desktop.io.study import ReadingRecord
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.session import Terms
 from brainseg_desktop.services.studies.clock import ReadingClock
@@ -84,7 +85,9 @@ class CurrentReading(QObject):
         said = [words(note) for note in opened.notes]
         found, saved = opened.found, opened.record.saved_utc
         if found is not None and found.time.isoformat() < saved:
-            said.append("Older strokes kept on this machine were left aside: the study holds a later draft.")
+            said.append(
+                tr("Older strokes kept on this machine were left aside: the study holds a later draft.")
+            )
             found = None
         if found is None or opened.is_locked:
             session.open(opened.case, terms)
@@ -96,7 +99,9 @@ class CurrentReading(QObject):
             session.open(opened.case, terms)
             try:
                 session.recover(found)
-                said.append(f"{found.strokes} strokes that were in no file are back, with undo.")
+                said.append(
+                    tr("{count} strokes that were in no file are back, with undo.", count=found.strokes)
+                )
             except UserError as error:
                 opened.case.ratings[:] = [opened.rating]
                 session.open(opened.case, terms)
@@ -111,7 +116,9 @@ class CurrentReading(QObject):
 
     def save(self) -> None:
         """Write the mask as a draft."""
-        self._write(lock=False, done=lambda: self._desk.say("The draft was written, read back and is equal."))
+        self._write(
+            lock=False, done=lambda: self._desk.say(tr("The draft was written, read back and is equal."))
+        )
 
     def accept(self) -> None:
         """Lock the reading and open the next; asked again if nothing is marked."""
@@ -129,12 +136,12 @@ class CurrentReading(QObject):
             return
         box = QMessageBox(
             QMessageBox.Icon.Question,
-            "Nothing is marked",
-            "This reading marks nothing. Lock it as a reading that found no tumour?",
+            tr("Nothing is marked"),
+            tr("This reading marks nothing. Lock it as a reading that found no tumour?"),
             QMessageBox.StandardButton.Cancel,
             self._desk.window,
         )
-        lock = box.addButton("Lock empty", QMessageBox.ButtonRole.AcceptRole)
+        lock = box.addButton(tr("Lock empty"), QMessageBox.ButtonRole.AcceptRole)
         self.dialog = box
         box.finished.connect(lambda _: self._answered_empty(box.clickedButton() is lock))
         box.open()
@@ -290,9 +297,18 @@ class CurrentReading(QObject):
         if self._record is None or opened is None or study is None:
             return
         number, total = opened.reading.number, len(study.readings[opened.reading.reader])
-        blinded = "blinded, " if self.is_blinded else ""
+        blinded = tr("blinded, ") if self.is_blinded else ""
         spent = duration_text(self._clock.active_s)
-        self.bar.set_state(f"{number} of {total}, {blinded}{STATUS[self._record.status]}, {spent}")
+        self.bar.set_state(
+            tr(
+                "{number} of {total}, {blinded}{status}, {spent}",
+                number=number,
+                total=total,
+                blinded=blinded,
+                status=tr(STATUS[self._record.status]),
+                spent=spent,
+            )
+        )
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in _LIFE and not self._desk.session.terms.read_only:

@@ -17,6 +17,7 @@ from brainseg_desktop.services.exporting.batch import Outcome, export_many, mask
 from brainseg_desktop.services.exporting.forms import FORMS
 from brainseg_desktop.services.exporting.job import Form, job_for, plain, present
 from brainseg_desktop.services.exporting.run import Written, write_form
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import grid_source
 
@@ -142,9 +143,13 @@ class Exporter(QObject):
             count = round(share * len(cases))
             self._desk.jobs.post(
                 lambda: self._desk.messages.show_message(
-                    f"Exporting the masks of {len(cases)} cases: {count} done.",
+                    tr(
+                        "Exporting the masks of {total} cases: {done} done.",
+                        total=len(cases),
+                        done=count,
+                    ),
                     error=False,
-                    action="Stop",
+                    action=tr("Stop"),
                     call=stop.set,
                 )
             )
@@ -157,10 +162,20 @@ class Exporter(QObject):
         def done(outcomes: list[Outcome]) -> None:
             self.folder = folder
             bad = [f"{o.name}: {words(o.error)}" for o in outcomes if o.error is not None]
-            said = f"{len(outcomes) - len(bad)} masks were written into {folder} and read back."
-            ended = " Stopped before the end." if stop.is_set() else ""
+            said = tr(
+                "{count} masks were written into {folder} and read back.",
+                count=len(outcomes) - len(bad),
+                folder=folder,
+            )
+            ended = tr(" Stopped before the end.") if stop.is_set() else ""
             self._desk.messages.show_message(
-                "\n".join([said + ended, *bad[:3], *([f"{len(bad) - 3} more failed."] if bad[3:] else [])]),
+                "\n".join(
+                    [
+                        said + ended,
+                        *bad[:3],
+                        *([tr("{count} more failed.", count=len(bad) - 3)] if bad[3:] else []),
+                    ]
+                ),
                 error=bool(bad),
             )
             self.all_exported.emit(outcomes)
@@ -169,9 +184,12 @@ class Exporter(QObject):
 
 
 def _said(form: Form, result: Written) -> str:
-    what = "was" if len(result.files) < 3 else f"({len(result.files)} files) was"
-    equal = "voxel by voxel " if form.key in _WHOLE else ""
-    return (
-        f"Saved: {result.path} {what} written, read back and is equal, {equal}"
-        f"({result.voxels:,} labelled voxels)."
-    )
+    equal = tr("voxel by voxel ") if form.key in _WHOLE else ""
+    if len(result.files) < 3:
+        text = mark("Saved: {path} was written, read back and is equal, {equal}({voxels:,} labelled voxels).")
+    else:
+        text = mark(
+            "Saved: {path} ({count} files) was written, read back and is equal, {equal}({voxels:,} labelled "
+            "voxels)."
+        )
+    return tr(text, path=result.path, count=len(result.files), equal=equal, voxels=result.voxels)

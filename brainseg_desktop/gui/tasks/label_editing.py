@@ -15,11 +15,13 @@ from brainseg_desktop.core.constraints import Constraints
 from brainseg_desktop.core.geometry import Box, Grid
 from brainseg_desktop.core.label_tools import Change, Kept
 from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.gui.phrases import step_words
 from brainseg_desktop.gui.tasks.label_words import counts_of, name_of, volumes_in_words
 from brainseg_desktop.gui.tools.editing import Editing
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.session import Session
 
 Voxel = tuple[int, int, int]
@@ -176,10 +178,10 @@ class LabelEditing(QObject):
             return
         source = Tissue(int(rating.label_map.array[voxel]))
         if source is Tissue.BACKGROUND:
-            self._say("There is no label under the crosshair. Shift+move puts the crosshair on a part.")
+            self._say(tr("There is no label under the crosshair. Shift+move puts the crosshair on a part."))
             return
         if source is tissue:
-            self._say(f"The part under the crosshair is {name_of(tissue)} already.")
+            self._say(tr("The part under the crosshair is {label} already.", label=name_of(tissue)))
             return
         told = tuple(t for t in (source, tissue) if t is not Tissue.BACKGROUND)
         self._start(
@@ -205,7 +207,7 @@ class LabelEditing(QObject):
             self._ready(title)
             return
         if other.shape != rating.label_map.shape:
-            self._say(f"{title}: that mask is of another case.")
+            self._say(tr("{title}: that mask is of another case.", title=step_words(title)))
             return
         scheme, copied = rating.scheme, other.copy()
 
@@ -256,10 +258,16 @@ class LabelEditing(QObject):
     def _ready(self, title: str) -> Rating | None:
         """The mask to be changed; None, and the reader is told why, if nothing can be changed now."""
         if self._busy:
-            self._say(f"{self._busy} is still being worked out. Wait for it, then choose {title} again.")
+            self._say(
+                tr(
+                    "{busy} is still being worked out. Wait for it, then choose {title} again.",
+                    busy=step_words(self._busy),
+                    title=step_words(title),
+                )
+            )
             return None
         if self._editing.is_open:
-            self._say(f"{title}: another edit is under way. Finish it first.")
+            self._say(tr("{title}: another edit is under way. Finish it first.", title=step_words(title)))
             return None
         # Opened only to be told now, and not after the work, that the mask or the label may not be changed.
         if not self._editing.begin():
@@ -282,7 +290,7 @@ class LabelEditing(QObject):
             self._set_busy("")
             reason = self._stale(task, edited=bool(edited))
             if reason:
-                self._say(f"{title} was dropped: {reason}")
+                self._say(tr("{title} was dropped: {reason}", title=step_words(title), reason=reason))
             else:
                 self._apply(task, *result)
 
@@ -298,11 +306,11 @@ class LabelEditing(QObject):
         """Why a result does not fit any more; empty if it does."""
         state, session = self._state, self._session
         if session.case is not task.case or session.editable() is not task.rating:
-            return "another case or mask is shown now."
+            return tr("another case or mask is shown now.")
         if edited or self._editing.is_open or task.rating.history.is_editing:
-            return "the mask was edited meanwhile. Choose it again."
+            return tr("the mask was edited meanwhile. Choose it again.")
         if (state.tissue, state.constraints) != (task.tissue, task.constraints):
-            return "the label or the rules were changed meanwhile. Choose it again."
+            return tr("the label or the rules were changed meanwhile. Choose it again.")
         return ""
 
     def _apply(self, task: _Task, change: Change | None, counts: NDArray[np.int64]) -> None:
@@ -310,17 +318,26 @@ class LabelEditing(QObject):
         if change is None:
             missing = [name_of(t) for t in task.told if not counts[t]]
             self._say(
-                f"{task.title}: no voxel changes" + "".join(f"; there is no {m}" for m in missing) + "."
+                tr("{task}: no voxel changes", task=step_words(task.title))
+                + "".join(tr("; there is no {label}", label=m) for m in missing)
+                + "."
             )
             return
         box, before = change.box, task.rating.label_map.array[change.box.slices]
         may = self._editing.permitted(box, change.labels)
         after = np.where(may, change.labels, before)
         if np.array_equal(after, before):
-            self._say(f"{task.title}: no voxel changes under the rules that are on.")
+            self._say(
+                tr("{task}: no voxel changes under the rules that are on.", task=step_words(task.title))
+            )
             return
         if task.whole and not np.array_equal(after, change.labels):
-            self._say(f"{task.title}: the rules that are on forbid it for some voxels. Nothing was changed.")
+            self._say(
+                tr(
+                    "{task}: the rules that are on forbid it for some voxels. Nothing was changed.",
+                    task=step_words(task.title),
+                )
+            )
             return
         left = counts - counts_of(before) + counts_of(after)
         name = f"{task.title}: {volumes_in_words(counts, left, task.told, task.case.grid)}"

@@ -13,6 +13,7 @@ from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
 from brainseg_desktop.core.profiles import LabelProfiles, central_voxel, doubt_profile
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.views.plane import Plane
+from brainseg_desktop.services.language import mark, tr
 
 CINE_FRAMES_PER_SECOND = 12.0
 MOST_FRAMES_PER_SECOND = 60.0
@@ -189,12 +190,15 @@ class Navigator(QObject):
 
     def _why_no_regions(self) -> str:
         if self._case is None:
-            return "Open a case first."
+            return tr("Open a case first.")
         if self._uncertainty is None:
-            return "No network has outlined this case yet, so there are no doubtful regions."
+            return tr("No network has outlined this case yet, so there are no doubtful regions.")
         if self.is_looking:
-            return "The doubtful regions are being looked for. Try again in a moment."
-        return f"The network has no doubtful region of {SMALLEST_ML:g} mL or more in this case."
+            return tr("The doubtful regions are being looked for. Try again in a moment.")
+        return tr(
+            "The network has no doubtful region of {least:g} mL or more in this case.",
+            least=SMALLEST_ML,
+        )
 
     # Labels -----------------------------------------------------------------------------------------
 
@@ -202,11 +206,11 @@ class Navigator(QObject):
         """Go to the middle of a label: in its largest piece the voxel nearest to the centroid."""
         profiles = self._counted()
         if profiles is None or self._rating is None or self._case is None:
-            self._desk.say("Open a case first.")
+            self._desk.say(tr("Open a case first."))
             return
         box = profiles.box_of(tissue)
         if box.is_empty:
-            self._desk.say(f"This mask has no {TISSUE_NAMES[tissue].lower()}.")
+            self._desk.say(tr("This mask has no {label}.", label=TISSUE_NAMES[tissue].lower()))
             return
         x, y, z = central_voxel(
             self._rating.label_map.array[box.slices] == tissue, self._case.grid.spacing_mm
@@ -217,7 +221,7 @@ class Navigator(QObject):
         """Go to the next slice up (1) or down (-1) that holds a label which is not hidden."""
         profiles, state = self._counted(), self._desk.state
         if profiles is None or state.case is None:
-            self._desk.say("Open a case first.")
+            self._desk.say(tr("Open a case first."))
             return
         shown = [int(t) for t in Tissue if t is not Tissue.BACKGROUND and t not in state.hidden]
         labelled = np.flatnonzero(profiles.counts(plane.axis)[:, shown].any(axis=1))
@@ -226,10 +230,12 @@ class Navigator(QObject):
         if ahead.size:
             state.step(plane, int(ahead[0]) - here)
         elif labelled.size == 0:
-            self._desk.say("This mask has no label that is shown.")
+            self._desk.say(tr("This mask has no label that is shown."))
         else:
             where = _WAYS[plane][0 if direction > 0 else 1]
-            self._desk.say(f"There is no labelled {plane.title} slice further {where}.")
+            self._desk.say(
+                tr("There is no labelled {plane} slice further {where}.", plane=plane.words, where=tr(where))
+            )
 
     # Cine -------------------------------------------------------------------------------------------
 
@@ -248,7 +254,7 @@ class Navigator(QObject):
             return
         case = self._desk.state.case
         if case is None:
-            self._desk.say("Open a case first.")
+            self._desk.say(tr("Open a case first."))
             return
         self._cine_plane, self._cine_step = plane, 1
         self._cine_timer.start(round(1000 / min(max(0.5, frames_per_second), MOST_FRAMES_PER_SECOND)))
@@ -281,9 +287,9 @@ class Navigator(QObject):
 
 # Words for the two ways across each plane, as the slices are numbered.
 _WAYS = {
-    Plane.AXIAL: ("up", "down"),
-    Plane.CORONAL: ("to the front", "to the back"),
-    Plane.SAGITTAL: ("to the patient's right", "to the patient's left"),
+    Plane.AXIAL: (mark("up"), mark("down")),
+    Plane.CORONAL: (mark("to the front"), mark("to the back")),
+    Plane.SAGITTAL: (mark("to the patient's right"), mark("to the patient's left")),
 }
 
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.network_card import NetworkCardDialog
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.models import DEFAULT_MODEL, Offer, list_offers
 from brainseg_desktop.services.paths import user_models_dir
@@ -44,7 +45,7 @@ class Networks(QObject):
         self._desk = desk
         self.name = name or DEFAULT_MODEL
         self.offers: list[Offer] = []
-        self.menu = QMenu("Networks", desk.window)
+        self.menu = QMenu(tr("Networks"), desk.window)
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self.refresh)
         self._group = QActionGroup(self)
@@ -69,7 +70,10 @@ class Networks(QObject):
             return
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             self._desk.say(
-                f"Networks of your own belong into {folder}, each in a folder with its model.toml."
+                tr(
+                    "Networks of your own belong into {folder}, each in a folder with its model.toml.",
+                    folder=folder,
+                )
             )
 
     def _found(self, offers: list[Offer]) -> None:
@@ -79,14 +83,14 @@ class Networks(QObject):
     def _fill(self) -> None:
         self.menu.clear()
         if not self.offers:
-            self.menu.addAction("Looking for networks ...").setEnabled(False)
+            self.menu.addAction(tr("Looking for networks ...")).setEnabled(False)
         for offer in self.offers:
             action = self._usable(offer) if offer.card is not None else self._unusable(offer)
             self.menu.addAction(action)
 
     def _usable(self, offer: Offer) -> QAction:
         assert offer.card is not None
-        own = ", your own" if offer.is_own else ""
+        own = tr(", your own") if offer.is_own else ""
         action = QAction(f"{offer.name} {offer.card.version}{own}", self.menu)
         action.setToolTip(f"{offer.card.title} ({offer.folder})")
         action.setCheckable(True)

@@ -30,6 +30,7 @@ from brainseg_desktop.io.layouts import (
 )
 from brainseg_desktop.io.schemes import scheme_named
 from brainseg_desktop.services.choices import lacks_spacing, middle_slice, recall, remember
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.opening import OpenedCase, check_readable, open_case, places_of, read_rating
 from brainseg_desktop.services.recovery import Recoverable, pending_for
@@ -135,7 +136,7 @@ class Opener(QObject):
             else:
                 self._go_on(opened, cases[0], key, None)
 
-        self._read(f"Opening {path.name}", read, done)
+        self._read(tr("Opening {file}", file=path.name), read, done)
 
     def open_files(self, paths: list[Path], *, ask: bool) -> None:
         """Open image files by their names, or let the user say what each is."""
@@ -202,7 +203,9 @@ class Opener(QObject):
             return known, self._attempt(known, found)
 
         self._read(
-            f"Opening {files.name}", read, lambda result: self._go_on(result[1], result[0], key, found)
+            tr("Opening {file}", file=files.name),
+            read,
+            lambda result: self._go_on(result[1], result[0], key, found),
         )
 
     def _attempt(self, files: CaseFiles, found: Recoverable | None = None) -> Opened | UserError:
@@ -304,20 +307,28 @@ class Opener(QObject):
         notes = [n for n in told if not (n.code == OFF_GRID and n.params.get("sequence") in placed)]
         remarks = [words(_brief(note)) for note in _together(notes)]
         if placed:
-            remarks.append(f"Brought together as you left it: {', '.join(sorted(placed))}.")
+            remarks.append(
+                tr("Brought together as you left it: {sequences}.", sequences=", ".join(sorted(placed)))
+            )
         self._left_out = []
         if found is not None:
-            remarks.insert(0, f"Your {found.strokes} strokes that were not exported are back, with undo.")
+            remarks.insert(
+                0,
+                tr(
+                    "Your {count} strokes that were not exported are back, with undo.",
+                    count=found.strokes,
+                ),
+            )
         missing = ", ".join(s.value for s in opened.case.missing)
         if missing:
-            remarks.insert(0, f"Not in this exam: {missing}.")
+            remarks.insert(0, tr("Not in this exam: {missing}.", missing=missing))
         ambiguous = [p for p in opened.problems if p.code == "scheme_ambiguous"]
         others = [p for p in opened.problems if p.code != "scheme_ambiguous"]
         if others:
             desk.complain(others[0])
         elif any(note.code == OFF_GRID for note in notes):
             desk.messages.show_message(
-                " ".join(remarks), error=False, action="Align sequences...", call=self.align_wanted.emit
+                " ".join(remarks), error=False, action=tr("Align sequences..."), call=self.align_wanted.emit
             )
         elif remarks:
             desk.say(" ".join(remarks))
@@ -351,7 +362,7 @@ class Opener(QObject):
 
     def _added(self, rating: Rating, why: UserError) -> None:
         self._desk.session.add(rating)
-        self._desk.say(f"{rating.rater} was added. {words(_brief(why))}")
+        self._desk.say(tr("{rater} was added. {reason}", rater=rating.rater, reason=words(_brief(why))))
 
     def _ask_scheme(self, problem: UserError) -> None:
         path = Path(str(problem.params["path"]))
@@ -364,7 +375,9 @@ class Opener(QObject):
             if accepted and self._desk.session.case is case:
                 self.load_mask(path, dialog.scheme)
             elif not accepted:
-                self._desk.say(f"The mask {path.name} was left out: nobody said what its numbers mean.")
+                self._desk.say(
+                    tr("The mask {file} was left out: nobody said what its numbers mean.", file=path.name)
+                )
 
         ask(dialog, answered)
 

@@ -9,6 +9,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import RecoveryDialog, ask
 from brainseg_desktop.gui.tasks.opening import Opener
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.recovery import Recoverable, case_files, discard, pending
 
 
@@ -34,10 +35,16 @@ class Recovering(QObject):
             return
         first, rest = found[0], found[1:]
         lines = [
-            f"{first.case}: {first.rater}, {first.strokes} strokes, {first.time.astimezone():%Y-%m-%d %H:%M}"
+            tr(
+                "{case}: {rater}, {strokes} strokes, {time:%Y-%m-%d %H:%M}",
+                case=first.case,
+                rater=first.rater,
+                strokes=first.strokes,
+                time=first.time.astimezone(),
+            )
         ]
         if rest:
-            lines.append(f"{len(rest)} more after this one.")
+            lines.append(tr("{count} more after this one.", count=len(rest)))
         dialog = RecoveryDialog(lines, self._desk.window)
         self.dialog = dialog
 

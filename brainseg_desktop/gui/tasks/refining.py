@@ -28,6 +28,7 @@ from brainseg_desktop.core.regrowth import (
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.tasks.segmenting import Segmenting
 from brainseg_desktop.gui.tools.editing import Editing
+from brainseg_desktop.services.language import tr
 
 BOX_MM = 40
 _THREE = ("WT", "TC", "ET")
@@ -74,13 +75,13 @@ class Refining(QObject):
         """Why the thresholds of the mask shown cannot be changed; empty where they can."""
         session = self._desk.session
         if session.case is None or session.shown is None:
-            return "Open a case first."
+            return tr("Open a case first.")
         if not session.is_own(session.shown):
-            return "This mask is read only. Show your own to change its thresholds."
+            return tr("This mask is read only. Show your own to change its thresholds.")
         if self.answer is None:
             if self._newest() is None:
-                return "No network has outlined this case yet (Segment with AI)."
-            return (
+                return tr("No network has outlined this case yet (Segment with AI).")
+            return tr(
                 "This mask was not begun from a network's. Choose the AI mask, then 'Start from this mask'."
             )
         return ""
@@ -215,7 +216,9 @@ class Refining(QObject):
             self._desk.say(self.why_not)
         else:
             self._waiting = (session.case, session.shown, box)
-            self._desk.say("The network outlines the case first; then its answer is taken over in the box.")
+            self._desk.say(
+                tr("The network outlines the case first; then its answer is taken over in the box.")
+            )
             self._segmenting.start()
 
     def _network_runs(self, running: bool) -> None:
@@ -230,7 +233,7 @@ class Refining(QObject):
         if waiting is None or session.case is not waiting[0]:
             return
         if session.shown is not waiting[1]:
-            self._desk.say("Another mask is shown now: the box was left as it is.")
+            self._desk.say(tr("Another mask is shown now: the box was left as it is."))
         elif self._newest() is not None and not self._origin():
             # A blank mask has been started from the network's as a whole already.
             self._take_over(waiting[2])
@@ -254,7 +257,7 @@ class Refining(QObject):
             self._desk.complain(error)
             return
         if np.array_equal(rating.label_map.array[box.slices], labels[box.slices]):
-            self._desk.say("Inside this box the mask is the network's already.")
+            self._desk.say(tr("Inside this box the mask is the network's already."))
         else:
             self._editing.once(AI_AGAIN, box, labels[box.slices].copy())
 
@@ -277,7 +280,7 @@ class Refining(QObject):
             return False
         labels = rating.label_map.array[region.box.slices]
         if not labels[mask].any():
-            self._desk.say(f"Doubtful region {number} holds no label.")
+            self._desk.say(tr("Doubtful region {number} holds no label.", number=number))
             return False
         return self._editing.once(
             f"Clear doubtful region {number}", region.box, np.where(mask, np.uint8(0), labels)

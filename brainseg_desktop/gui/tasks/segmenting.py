@@ -13,6 +13,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.panels.jobs_panel import JobBar
 from brainseg_desktop.gui.tasks.networks import Networks
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.models import find_network
 from brainseg_desktop.services.predict import predict_case
 from brainseg_desktop.services.worker_client import WorkerClient
@@ -64,7 +65,7 @@ class Segmenting(QObject):
             return
         cancel = threading.Event()
         self._cancel, self._case = cancel, case
-        self._bar.start("Starting the network")
+        self._bar.start(tr("Starting the network"))
         self.running.emit(True)
         preview = np.zeros(case.grid.shape, dtype=np.uint8)
         desk, post = self._desk, self._desk.jobs.post
@@ -79,7 +80,7 @@ class Segmenting(QObject):
 
         def progress_home(done: int, total: int, seconds_left: float | None) -> None:
             if mine():
-                self._bar.set_progress("Segmenting, slice", done, total, seconds_left)
+                self._bar.set_progress(tr("Segmenting, slice"), done, total, seconds_left)
 
         first_slice, network = desk.state.cursor[2], self._networks.name
         desk.jobs.document(
@@ -102,7 +103,7 @@ class Segmenting(QObject):
         if self._cancel is not None:
             self._cancel.set()
             self._end()
-            self._desk.say("The segmentation was cancelled.")
+            self._desk.say(tr("The segmentation was cancelled."))
 
     def drop(self) -> None:
         """The case is being closed: end quietly."""
@@ -125,14 +126,16 @@ class Segmenting(QObject):
         own = session.own_rating()
         if session.is_blank(own):
             session.start_from(rating)
-            said = (
-                f"{rating.rater} has outlined the case; {own.rater} starts from its mask. "
-                "Correct it with the brush."
+            said = tr(
+                "{rater} has outlined the case; {own} starts from its mask. Correct it with the brush.",
+                rater=rating.rater,
+                own=own.rater,
             )
         else:
-            said = (
-                f"{rating.rater} has outlined the case. Your own mask was left as it is; "
-                "choose the AI mask and 'Start from this mask' to take it over."
+            said = tr(
+                "{rater} has outlined the case. Your own mask was left as it is; choose the AI mask "
+                "and 'Start from this mask' to take it over.",
+                rater=rating.rater,
             )
         # What puts the exam outside of what the network knows is said with its mask.
         self._tell_where(" ".join([said, *rating.details.get("outside", ())]), rating)
@@ -142,14 +145,14 @@ class Segmenting(QObject):
         labels, state = rating.label_map.array, self._desk.state
         sizes = np.count_nonzero(labels, axis=(0, 1))
         if not sizes.any():
-            self._desk.say(f"{rating.rater} has found no tumour in this case.")
+            self._desk.say(tr("{rater} has found no tumour in this case.", rater=rating.rater))
         elif sizes[state.cursor[2]]:
             self._desk.say(said)
         else:
             z = int(np.argmax(sizes))
             x, y = (round(float(places.mean())) for places in np.nonzero(labels[:, :, z]))
             self._desk.messages.show_message(
-                said, error=False, action="Go to the tumour", call=lambda: state.set_cursor((x, y, z))
+                said, error=False, action=tr("Go to the tumour"), call=lambda: state.set_cursor((x, y, z))
             )
 
     def _failed(self, cancel: threading.Event, error: BaseException) -> None:
@@ -157,7 +160,7 @@ class Segmenting(QObject):
             return
         self._end()
         if not (isinstance(error, UserError) and error.code == "cancelled"):
-            self._desk.complain(error, action="Try again", call=self.start)
+            self._desk.complain(error, action=tr("Try again"), call=self.start)
 
     def _not_warm(self, error: BaseException) -> None:
         # Told when the button is pressed: a reader who only looks need not hear of it.

@@ -7,6 +7,7 @@ import threading
 from PySide6.QtCore import QObject, Signal
 
 from brainseg_desktop.gui.desk import Desk
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.studies.outlining import Outlined, outline_cases
 from brainseg_desktop.services.studies.study import Study
@@ -40,10 +41,19 @@ class StudyOutlining(QObject):
 
         def home(result: Outlined) -> None:
             if self._ended(cancel):
-                said = f"The network outlined {result.written} cases; {result.kept} were outlined before."
+                said = tr(
+                    "The network outlined {written} cases; {kept} were outlined before.",
+                    written=result.written,
+                    kept=result.kept,
+                )
                 if result.problems:
                     case, error = result.problems[0]
-                    said += f" {len(result.problems)} could not be: {case}: {words(error)}"
+                    said += tr(
+                        " {count} could not be: {case}: {reason}",
+                        count=len(result.problems),
+                        case=case,
+                        reason=words(error),
+                    )
                 self._desk.say(said)
 
         def failed(error: BaseException) -> None:

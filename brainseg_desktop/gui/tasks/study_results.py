@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.views.view_state import OverlayKind
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.studies.results import Material, Pair, StudyReport
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ class StudyResults(QObject):
         if study is None:
             return
         if self._studying.is_blinded:
-            self._view.set_report(None, "Scores are shown after the study is unblinded.")
+            self._view.set_report(None, tr("Scores are shown after the study is unblinded."))
         elif self._view.report is None:
-            why = "Only locked readings are measured. Measure them to see how well the readers agree."
+            why = tr("Only locked readings are measured. Measure them to see how well the readers agree.")
             self._view.set_report(None, why, can_measure=self._cancel is None)
 
     # Measuring --------------------------------------------------------------------------------------
@@ -139,10 +140,13 @@ class StudyResults(QObject):
         """Ask for a folder and write CSV and JSON there."""
         from brainseg_desktop.services.studies.tables import write_tables
 
-        folder = QFileDialog.getExistingDirectory(self._view, "Folder for the tables", self._reports())
+        folder = QFileDialog.getExistingDirectory(self._view, tr("Folder for the tables"), self._reports())
         if folder and self._view.report is not None:
             report = self._view.report
-            self._write(lambda: write_tables(report, Path(folder)), f"The tables were written to {folder}.")
+            self._write(
+                lambda: write_tables(report, Path(folder)),
+                tr("The tables were written to {folder}.", folder=folder),
+            )
 
     def ask_report(self) -> None:
         """Ask for a file and write the report as its ending says."""
@@ -150,23 +154,24 @@ class StudyResults(QObject):
         from brainseg_desktop.services.report.study_pages import study_document
         from brainseg_desktop.services.studies.anonymous import without_names
 
-        path = self._ask_file("Save the report", "report.pdf", "PDF (*.pdf);;HTML (*.html)")
+        path = self._ask_file(tr("Save the report"), "report.pdf", tr("PDF (*.pdf);;HTML (*.html)"))
         if path is not None and self._view.report is not None:
             report = self._view.report if self._view.is_named else without_names(self._view.report)
             self._write(
-                lambda: write_report(study_document(report), path), f"The report was written to {path}."
+                lambda: write_report(study_document(report), path),
+                tr("The report was written to {path}.", path=path),
             )
 
     def ask_picture(self) -> None:
         """Ask for a file and save the picture as its ending says."""
-        path = self._ask_file("Save the picture", "agreement.png", "PNG (*.png);;SVG (*.svg)")
+        path = self._ask_file(tr("Save the picture"), "agreement.png", tr("PNG (*.png);;SVG (*.svg)"))
         if path is not None:
             try:
                 self._view.chart.save(path)
             except UserError as error:
                 self._desk.complain(error)
                 return
-            self._desk.say(f"The picture was saved to {path}.")
+            self._desk.say(tr("The picture was saved to {path}.", path=path))
 
     def make_consensus(self) -> None:
         """Write majority and STAPLE of the readers as masks of each case, beside the readings."""
@@ -193,9 +198,18 @@ class StudyResults(QObject):
 
         def home(counts: tuple[int, int]) -> None:
             written, skipped = counts
-            rest = f" {skipped} cases have fewer than two readings and none." if skipped else ""
+            rest = (
+                tr(" {skipped} cases have fewer than two readings and none.", skipped=skipped)
+                if skipped
+                else ""
+            )
             self._desk.say(
-                f"{written} consensus masks were written. Measure again to see them beside the readers.{rest}"
+                tr(
+                    "{written} consensus masks were written. Measure again to see them beside the "
+                    "readers.{rest}",
+                    written=written,
+                    rest=rest,
+                )
             )
 
         self._desk.jobs.long(work, home, self._desk.complain)

@@ -18,6 +18,7 @@ from brainseg_desktop.gui.tasks.unblinding import Unblinding
 from brainseg_desktop.io.claims import RENEW_S
 from brainseg_desktop.io.schemes import load_schemes
 from brainseg_desktop.io.study import ReadingRecord, read_design
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.opening import OpenedCase
 from brainseg_desktop.services.session import Terms
 from brainseg_desktop.services.studies.material import Overview, look_over, open_comparison
@@ -221,7 +222,7 @@ class Studying(QObject):
     def show_window(self) -> None:
         """Bring the study's window to the front."""
         if self.study is None:
-            self._desk.say("No study is open. Make one, or open its folder, in the menu Study.")
+            self._desk.say(tr("No study is open. Make one, or open its folder, in the menu Study."))
             return
         self.window.show()
         self.window.raise_()
@@ -285,7 +286,7 @@ class Studying(QObject):
         self._turn += 1
         turn, opener = self._turn, self._main.opener
         opener.abandon()
-        opener.busy.emit(f"Opening {title}")
+        opener.busy.emit(tr("Opening {title}", title=title))
 
         def home(found: T) -> None:
             if turn == self._turn and study is self.study:
@@ -343,7 +344,7 @@ class Studying(QObject):
         if due:
             self.read(due[0])
         elif self.study is not None and self.study.reader is not None:
-            self._desk.say("All your readings are locked.")
+            self._desk.say(tr("All your readings are locked."))
             self.show_window()
 
     def entries(self) -> list[tuple[str, str]]:
@@ -400,7 +401,7 @@ class Studying(QObject):
             # Opened blind, it is opened anew on wish, with the rest.
             self._main.close_case()
         self.refresh()
-        self._desk.say(f"{study.design.name} is unblinded: masks and scores can be seen.")
+        self._desk.say(tr("{study} is unblinded: masks and scores can be seen.", study=study.design.name))
 
     # The network ------------------------------------------------------------------------------------
 
@@ -412,7 +413,7 @@ class Studying(QObject):
             from brainseg_desktop.gui.tasks.study_outlining import StudyOutlining
 
             self._outlining = StudyOutlining(self._desk, self._device)
-            self._outlining.progress.connect(lambda done: self.window.set_progress(done, "Outlining"))
+            self._outlining.progress.connect(lambda done: self.window.set_progress(done, tr("Outlining")))
         self._outlining.start(self.study, self._main.settings.model)
 
     def cancel_outlining(self) -> None:

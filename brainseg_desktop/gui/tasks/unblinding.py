@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QDialog, QMessageBox
 
 from brainseg_desktop.gui.desk import Desk
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.studies.study import Study
 
 
@@ -33,24 +34,31 @@ class Unblinding(QObject):
     def _ask(self, study: Study, left: int) -> None:
         if left and study.reader is not None:
             self._desk.say(
-                f"{left} readings of this study are not locked yet. Who looks after the study can unblind it "
-                "before they are."
+                tr(
+                    "{left} readings of this study are not locked yet. Who looks after the study can "
+                    "unblind it before they are.",
+                    left=left,
+                )
             )
             return
-        text = "Everybody will see all masks and scores. This cannot be taken back."
+        text = tr("Everybody will see all masks and scores. This cannot be taken back.")
         if left:
-            text = (
-                f"{left} readings are not locked yet. What is locked after unblinding is marked as not blind "
-                f"in every table. {text}"
+            text = tr(
+                "{left} readings are not locked yet. What is locked after unblinding is marked as "
+                "not blind in every table. {text}",
+                left=left,
+                text=text,
             )
         box = QMessageBox(
             QMessageBox.Icon.Question,
-            "Unblind the study?",
+            tr("Unblind the study?"),
             text,
             QMessageBox.StandardButton.Cancel,
             self._desk.window.window(),
         )
-        button = box.addButton("Unblind early" if left else "Unblind", QMessageBox.ButtonRole.AcceptRole)
+        button = box.addButton(
+            tr("Unblind early") if left else tr("Unblind"), QMessageBox.ButtonRole.AcceptRole
+        )
         self.dialog = box
 
         def answered(_: int) -> None:
@@ -62,7 +70,7 @@ class Unblinding(QObject):
         box.open()
 
     def _unblind(self, study: Study, *, early: bool) -> None:
-        by = study.reader.name if study.reader is not None else "the study's keeper"
+        by = study.reader.name if study.reader is not None else tr("the study's keeper")
 
         # After what is still being written.
         self._desk.jobs.document(

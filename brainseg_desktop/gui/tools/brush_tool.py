@@ -16,10 +16,11 @@ from brainseg_desktop.gui.views.plane import Plane, Projection
 from brainseg_desktop.gui.views.slice_drawing import draw_brush
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.gui.views.view_state import Mode
+from brainseg_desktop.services.language import mark, tr
 
 # The lightest touch of a pen paints with so much of the size.
 LEAST_PRESSURE = 0.3
-_NO_END = "Shift+click draws a line from the end of the last stroke on this slice. Paint here first."
+_NO_END = mark("Shift+click draws a line from the end of the last stroke on this slice. Paint here first.")
 
 Voxel = tuple[float, float, float]
 
@@ -84,7 +85,7 @@ class BrushTool(Tool):
         if keys & Qt.KeyboardModifier.ShiftModifier:
             last = self._line_from(view)
             if last is None:
-                self._editing.say(_NO_END)
+                self._editing.say(tr(_NO_END))
                 return
             start = last
         if not self._prepare(view, start) or not self._editing.begin():

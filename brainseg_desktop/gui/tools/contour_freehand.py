@@ -16,6 +16,7 @@ from brainseg_desktop.gui.tools.contour_tool import CONTROL, SHIFT, ContourTool
 from brainseg_desktop.gui.tools.editing import Editing
 from brainseg_desktop.gui.views.plane import Projection
 from brainseg_desktop.gui.views.slice_view import SliceView
+from brainseg_desktop.services.language import mark, tr
 
 
 class FreehandTool(ContourTool):
@@ -61,7 +62,7 @@ class FreehandTool(ContourTool):
 class LassoTool(FreehandTool):
     """Fills what it encloses on its slice with the chosen label; Ctrl, or a pen's eraser end, cuts it."""
 
-    title = "Lasso"
+    title = mark("Lasso")
 
     def press(self, view: SliceView, point: QPointF, keys: Qt.KeyboardModifier) -> None:
         if not keys & SHIFT:
@@ -109,11 +110,11 @@ class ScissorsTool(FreehandTool):
     that are shown and not locked change, and the rules that are on hold as for every tool.
     """
 
-    title = "Scissors"
+    title = mark("Scissors")
 
     def press(self, view: SliceView, point: QPointF, keys: Qt.KeyboardModifier) -> None:
         if not self._state.show_mask:
-            self._editing.say("The mask is hidden. Show it before cutting through it.")
+            self._editing.say(tr("The mask is hidden. Show it before cutting through it."))
         else:
             super().press(view, point, keys)
 

@@ -20,6 +20,7 @@ from brainseg_desktop.gui.tools.contour_tool import CONTROL, SHIFT, ContourTool
 from brainseg_desktop.gui.tools.editing import Editing
 from brainseg_desktop.gui.views.plane import Projection
 from brainseg_desktop.gui.views.slice_view import SliceView
+from brainseg_desktop.services.language import mark, tr
 
 # So near to a node or a curve, in pixels, the mouse takes hold of it.
 _REACH = 8.0
@@ -76,8 +77,12 @@ class NodesTool(ContourTool):
                 self._hold(0, point, QPointF(), is_new=True)
         elif not self.place.is_on(view):
             self._editing.say(
-                f"{self.title}: a contour is open on {self.place}. Go back to it, "
-                "or press Enter to close it there or Esc to drop it."
+                tr(
+                    "{tool}: a contour is open on {place}. Go back to it, or press Enter to close it "
+                    "there or Esc to drop it.",
+                    tool=tr(self.title),
+                    place=self.place,
+                )
             )
         else:
             self._press_on(view, point)
@@ -149,7 +154,13 @@ class NodesTool(ContourTool):
             if self.can_close:
                 self._close(cut=bool(event.modifiers() & CONTROL))
             else:
-                self._editing.say(f"{self.title}: set at least {_LEAST} nodes before closing it.")
+                self._editing.say(
+                    tr(
+                        "{tool}: set at least {least} nodes before closing it.",
+                        tool=tr(self.title),
+                        least=_LEAST,
+                    )
+                )
             return True
         if event.key() in (_Key.Key_Backspace, _Key.Key_Delete):
             self._remove()
@@ -182,7 +193,7 @@ class NodesTool(ContourTool):
 class PolygonTool(NodesTool):
     """Straight lines between clicks; with Ctrl at the closing it cuts."""
 
-    title = "Polygon"
+    title = mark("Polygon")
 
     def draw(self, painter: QPainter, view: SliceView, projection: Projection) -> None:
         if self.place is None or not self.place.is_on(view):
@@ -203,7 +214,7 @@ class SplineTool(NodesTool):
     What it encloses is shown, so it is kept when another tool is chosen.
     """
 
-    title = "Spline"
+    title = mark("Spline")
 
     @property
     def outline(self) -> NDArray[np.float64]:

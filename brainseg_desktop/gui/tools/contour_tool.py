@@ -15,10 +15,12 @@ from PySide6.QtCore import QPointF, Qt
 from brainseg_desktop.core.contours import fill_polygon
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
+from brainseg_desktop.gui.phrases import step_words
 from brainseg_desktop.gui.tools.contour_drawing import Flat, Place
 from brainseg_desktop.gui.tools.editing import Editing
 from brainseg_desktop.gui.tools.tool import Tool
 from brainseg_desktop.gui.views.slice_view import SliceView
+from brainseg_desktop.services.language import tr
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -66,7 +68,9 @@ class ContourTool(Tool):
     def finish(self) -> None:
         """Drop a contour that was not closed, and say so: what it would enclose was never seen."""
         if self.is_busy:
-            self._editing.say(f"{self.title}: the open contour on {self.place} was dropped.")
+            self._editing.say(
+                tr("{tool}: the open contour on {place} was dropped.", tool=tr(self.title), place=self.place)
+            )
             self.cancel()
 
     def _begin(self, view: SliceView, point: QPointF) -> bool:
@@ -121,12 +125,12 @@ class ContourTool(Tool):
             raise
         if not self._editing.commit(name):
             if box.is_empty:
-                why = "no voxel lies inside"
+                why = tr("no voxel lies inside")
             elif self._state.constraints == type(self._state.constraints)():
-                why = "no voxel changes"
+                why = tr("no voxel changes")
             else:
-                why = "no voxel changes under the rules that are on"
-            self._editing.say(f"{name}: {why}.")
+                why = tr("no voxel changes under the rules that are on")
+            self._editing.say(f"{step_words(name)}: {why}.")
         self._state.tool_changed.emit()
         return True
 

@@ -12,7 +12,9 @@ from brainseg_desktop.core.case import Rating
 from brainseg_desktop.core.geometry import Box
 from brainseg_desktop.core.history import Stroke
 from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.gui.phrases import step_words
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 
 class Editing:
@@ -55,7 +57,7 @@ class Editing:
         if rating is None or rating.history.is_editing:
             return False
         if self.state.tissue in self.state.constraints.locked:
-            self.say("The chosen label is locked. Unlock it in the list of labels, or choose another.")
+            self.say(tr("The chosen label is locked. Unlock it in the list of labels, or choose another."))
             return False
         self._rating, self._stroke = rating, rating.history.begin()
         return True
@@ -119,11 +121,11 @@ class Editing:
         changed = self.commit(name)
         if not changed:
             rules = (
-                " under the rules that are on"
+                tr(" under the rules that are on")
                 if self.state.constraints != type(self.state.constraints)()
                 else ""
             )
-            self.say(f"{name}: no voxel changes{rules}.")
+            self.say(tr("{name}: no voxel changes{rules}.", name=step_words(name), rules=rules))
         return changed
 
     def _end(self) -> Rating | None:

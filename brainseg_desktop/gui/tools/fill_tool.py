@@ -24,6 +24,7 @@ from brainseg_desktop.core.growing import (
 )
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
 from brainseg_desktop.core.volume import Sequence, Volume
+from brainseg_desktop.gui.phrases import step_words
 from brainseg_desktop.gui.tools.editing import Editing
 from brainseg_desktop.gui.tools.tool import Tool
 from brainseg_desktop.gui.views.overlay import Colour, premultiplied
@@ -31,6 +32,7 @@ from brainseg_desktop.gui.views.plane import Projection, turned
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import tr
 
 LIMIT_ML = 200.0
 # No region reaches further from the click than this.
@@ -166,7 +168,7 @@ class FillTool(Tool):
         grid = volume.grid
         level = level_near(volume.data, voxel, plane_axis)
         if level is None:
-            editing.say("The image has no value here. Click beside it.")
+            editing.say(tr("The image has no value here. Click beside it."))
             return
         # The edit is open from here on, so that nothing else changes the mask under the region.
         if not editing.begin():
@@ -205,7 +207,7 @@ class FillTool(Tool):
     def finish(self) -> None:
         """Another tool or case is chosen: what was not computed to the end is dropped, and that is said."""
         if self._relabels or (self._growing is not None and self._growing.released):
-            self._editing.say("Fill: dropped, as it was not ready. Nothing has changed.")
+            self._editing.say(tr("Fill: dropped, as it was not ready. Nothing has changed."))
         self.cancel()
 
     def cancel(self) -> None:
@@ -239,10 +241,20 @@ class FillTool(Tool):
             self._factor = max(_LEAST_FACTOR, found.tolerance / growing.tolerance)
         filled = self._commit(found.growth, "Fill")
         if found.is_limited:
-            stopped = f"stopped at {_tolerance_text(found.tolerance)}" if filled else "nothing is filled"
-            self._editing.say(f"Fill: {stopped}, as with more it would leak beyond {growing.limit}.")
+            stopped = (
+                tr("stopped at {tolerance}", tolerance=_tolerance_text(found.tolerance))
+                if filled
+                else tr("nothing is filled")
+            )
+            self._editing.say(
+                tr(
+                    "Fill: {stopped}, as with more it would leak beyond {limit}.",
+                    stopped=stopped,
+                    limit=growing.limit,
+                )
+            )
         elif not filled:
-            self._editing.say("Fill: no voxel changes.")
+            self._editing.say(tr("Fill: no voxel changes."))
         self._state.tool_changed.emit()
 
     def _commit(self, growth: Growth, what: str) -> bool:
@@ -276,7 +288,7 @@ class FillTool(Tool):
         old = Tissue(int(labels[voxel]))
         if old is tissue:
             editing.cancel()
-            editing.say(f"This is {TISSUE_NAMES[tissue].lower()} already.")
+            editing.say(tr("This is {label} already.", label=TISSUE_NAMES[tissue].lower()))
             return
         self._relabels = True
         fixed = labels
@@ -292,14 +304,16 @@ class FillTool(Tool):
         if not growth.is_whole:
             self._editing.cancel()
             self._editing.say(
-                "This is no hole: the background here is open to the outside."
+                tr("This is no hole: the background here is open to the outside.")
                 if is_hole
-                else "This part of the label is too large to be relabelled by a click."
+                else tr("This part of the label is too large to be relabelled by a click.")
             )
         else:
             name = "Fill hole" if is_hole else f"Relabel {TISSUE_NAMES[old].lower()}"
             if not self._commit(growth, name):
-                self._editing.say(f"{name}: no voxel changes under the rules that are on.")
+                self._editing.say(
+                    tr("{name}: no voxel changes under the rules that are on.", name=step_words(name))
+                )
         self._state.tool_changed.emit()
 
     # Drawing ----------------------------------------------------------------------------------------
@@ -313,7 +327,7 @@ class FillTool(Tool):
         if view is growing.view and view.pointer is not None:
             text = f"{volume_text(found.growth.voxels, grid)}   {_tolerance_text(found.tolerance)}"
             if found.is_limited:
-                text += f"   leaks beyond {growing.limit}"
+                text += tr("   leaks beyond {limit}", limit=growing.limit)
             draw_note(painter, view, view.pointer, text)
 
 
@@ -326,7 +340,10 @@ def usable_volume(editing: Editing, view: SliceView) -> Volume | None:
     volume = None if case is None else case.aligned.get(view.sequence)
     if volume is None:
         editing.say(
-            f"{view.sequence.value} lies on another grid than the mask. Use a view of another sequence."
+            tr(
+                "{sequence} lies on another grid than the mask. Use a view of another sequence.",
+                sequence=view.sequence.value,
+            )
         )
     return volume
 
@@ -371,7 +388,7 @@ def volume_text(voxels: int, grid: Grid) -> str:
     ('12.3 mL', '12,345 voxels')
     """
     if not grid.spacing_known:
-        return f"{voxels:,} voxels"
+        return tr("{count:,} voxels", count=voxels)
     ml = voxels * grid.voxel_volume_ml
     return f"{ml:.1f} mL" if ml >= 1 else f"{ml:.2g} mL" if ml > 0 else "0 mL"
 
@@ -379,7 +396,12 @@ def volume_text(voxels: int, grid: Grid) -> str:
 def range_text(limits: tuple[float, float]) -> str:
     """A range of intensities, with decimals only where it is narrow."""
     decimals = 0 if limits[1] - limits[0] >= 20 else 2
-    return f"{limits[0]:.{decimals}f} to {limits[1]:.{decimals}f}"
+    return tr(
+        "{low:.{decimals}f} to {high:.{decimals}f}",
+        low=limits[0],
+        decimals=decimals,
+        high=limits[1],
+    )
 
 
 def _tolerance_text(tolerance: float) -> str:
@@ -389,13 +411,13 @@ def _tolerance_text(tolerance: float) -> str:
 def _limit_text(limit_ml: float, reach: Box, seed: Voxel, grid: Grid) -> str:
     """How large a region may become, in words."""
     if not grid.spacing_known:
-        return f"{int(limit_ml / grid.voxel_volume_ml):,} voxels"
+        return tr("{count:,} voxels", count=int(limit_ml / grid.voxel_volume_ml))
     # Fine grids are not searched as far, to stay quick.
     radius = max(
         max(i - first, last - 1 - i) * mm
         for i, first, last, mm in zip(seed, reach.start, reach.stop, grid.spacing_mm, strict=True)
     )
-    return f"{limit_ml:g} mL or {radius:.0f} mm"
+    return tr("{volume:g} mL or {radius:.0f} mm", volume=limit_ml, radius=radius)
 
 
 def draw_region(

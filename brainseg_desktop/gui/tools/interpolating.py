@@ -21,6 +21,7 @@ from brainseg_desktop.gui.views.plane import Plane, Projection
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import tr, tr_many
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Proposal:
     def in_words(self) -> str:
         """Number and plane of the slices."""
         n = len(self.found.slices)
-        return f"{n} slice{'s' if n != 1 else ''} {self.plane.title}"
+        return tr_many("{count} slice {plane}", "{count} slices {plane}", n, plane=self.plane.words)
 
 
 class Interpolating(QObject):
@@ -134,7 +135,9 @@ class Interpolating(QObject):
         box, mask = proposal.found.box, proposal.found.mask
         before = proposal.rating.label_map.array[box.slices]
         labels = np.where(mask, np.uint8(proposal.tissue), before)
-        name = f"Interpolate, {TISSUE_NAMES[proposal.tissue].lower()}, {proposal.in_words}"
+        slices, plane = len(proposal.found.slices), proposal.plane.title
+        label = TISSUE_NAMES[proposal.tissue].lower()
+        name = f"Interpolate, {label}, {slices} slice{'s' if slices != 1 else ''} {plane}"
         return self._editing.once(name, box, labels)
 
     def drop(self) -> None:
@@ -150,13 +153,23 @@ class Interpolating(QObject):
         name = TISSUE_NAMES[tissue]
         if found is None:
             self._say(
-                f"{name}: nothing to interpolate. Draw it on two or more slices of one plane, "
-                "with empty slices between them."
+                tr(
+                    "{name}: nothing to interpolate. Draw it on two or more slices of one plane, with "
+                    "empty slices between them.",
+                    name=name,
+                )
             )
             self.changed.emit()
             return
         self.proposal = Proposal(rating, tissue, found)
-        self._say(f"{name}: {self.proposal.in_words} proposed{self._volume(found)}. Accept or drop them.")
+        self._say(
+            tr(
+                "{name}: {slices} proposed{volume}. Accept or drop them.",
+                name=name,
+                slices=self.proposal.in_words,
+                volume=self._volume(found),
+            )
+        )
         self._redraw()
 
     def _volume(self, found: Interpolated) -> str:
@@ -169,7 +182,7 @@ class Interpolating(QObject):
         _log.error("interpolation failed", exc_info=error)
         if number == self._number:
             self._wanted = None
-            self._say("The slices could not be interpolated; the mask is as it was.")
+            self._say(tr("The slices could not be interpolated; the mask is as it was."))
             self.changed.emit()
 
     def _follow(self) -> None:
@@ -181,7 +194,7 @@ class Interpolating(QObject):
     def _edited(self, _: object) -> None:
         if self.proposal is not None or self.is_working:
             self._clear()
-            self._say("The mask has changed, so the proposed slices were dropped.")
+            self._say(tr("The mask has changed, so the proposed slices were dropped."))
 
     def _clear(self) -> None:
         had = self.proposal is not None or self.is_working

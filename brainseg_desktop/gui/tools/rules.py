@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brainseg_desktop.core.constraints import Constraints
 from brainseg_desktop.core.labels import TISSUE_NAMES
+from brainseg_desktop.services.language import tr
 
 
 def rules_in_words(constraints: Constraints) -> list[str]:
@@ -16,15 +17,24 @@ def rules_in_words(constraints: Constraints) -> list[str]:
     """
     lines = []
     if constraints.keep_others:
-        lines.append("other labels kept")
+        lines.append(tr("other labels kept"))
     if constraints.only_inside is not None:
-        lines.append(f"only inside {TISSUE_NAMES[constraints.only_inside].lower()}")
+        lines.append(tr("only inside {label}", label=TISSUE_NAMES[constraints.only_inside].lower()))
     if constraints.intensity is not None:
         rule = constraints.intensity
         decimals = 0 if rule.high - rule.low >= 20 else 2
         where = "outside" if rule.inverse else "only"
-        lines.append(f"{where} {rule.sequence.value} {rule.low:.{decimals}f} to {rule.high:.{decimals}f}")
+        lines.append(
+            tr(
+                "{where} {sequence} {low:.{decimals}f} to {high:.{decimals}f}",
+                where=where,
+                sequence=rule.sequence.value,
+                low=rule.low,
+                decimals=decimals,
+                high=rule.high,
+            )
+        )
     if constraints.locked:
         names = ", ".join(sorted(TISSUE_NAMES[t].lower() for t in constraints.locked))
-        lines.append(f"locked: {names}")
+        lines.append(tr("locked: {names}", names=names))
     return lines

@@ -28,6 +28,7 @@ from brainseg_desktop.gui.views.plane import Plane, Projection, picture
 from brainseg_desktop.gui.views.slice_drawing import draw_mask
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import tr
 
 PEN_MM = 2.0
 _OUTSIDE_INK: Colour = (255, 255, 255)
@@ -142,7 +143,9 @@ class ScribbleTool(Tool):
         if drawn is None or not drawn.dabs:
             return
         if self._strokes and self._crop([*self._strokes, drawn]) is None:
-            self._editing.say("The strokes before lie far away from this one: they are a step of their own.")
+            self._editing.say(
+                tr("The strokes before lie far away from this one: they are a step of their own.")
+            )
             self.finish()
             self._begin_set()
         self._strokes.append(drawn)
@@ -301,7 +304,7 @@ class ScribbleTool(Tool):
     def _commit(self, found: Refined) -> None:
         if self._state.rating is not self._rating or self._state.case is not self._case:
             self._forget()
-            self._editing.say("Another mask is shown: the strokes were dropped.")
+            self._editing.say(tr("Another mask is shown: the strokes were dropped."))
             return
         if self._is_stale(found):
             found = self._work()()
@@ -385,9 +388,9 @@ class ScribbleTool(Tool):
     def _draw_words(self, painter: QPainter, view: SliceView) -> None:
         """On the view under the mouse: what is going on, and which key does what."""
         if self._running:
-            text = "Refining..."
+            text = tr("Refining...")
         elif self._strokes and self._found is not None:
-            text = "Enter: take over    Esc: drop    Backspace: last stroke back"
+            text = tr("Enter: take over    Esc: drop    Backspace: last stroke back")
         else:
             return
         # At the lower edge, above the captions there: beside the pointer it would hide what is looked at.

@@ -14,6 +14,7 @@ from brainseg_desktop.gui.tools.editing import Editing
 from brainseg_desktop.gui.tools.fill_tool import draw_note, least_sd, range_text, usable_volume
 from brainseg_desktop.gui.views.plane import Projection
 from brainseg_desktop.gui.views.slice_view import SliceView
+from brainseg_desktop.services.language import tr
 
 LEAST_LIKENESS, MOST_LIKENESS, _STEP = 0.5, 6.0, 0.25
 
@@ -59,7 +60,7 @@ class SmartBrush(BrushTool):
             return False
         level = level_near(volume.data, place, None if state.ball else view.plane.axis)
         if level is None:
-            self._editing.say("The image has no value here. Begin the stroke beside it.")
+            self._editing.say(tr("The image has no value here. Begin the stroke beside it."))
             return False
         self._volume = volume
         self._range = level.within(self.likeness * max(level.sd, least_sd(state, view.sequence)))

@@ -28,6 +28,7 @@ from brainseg_desktop.gui.tools.tool import Tool
 from brainseg_desktop.gui.views.plane import Plane, Projection
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import tr
 
 # So near, in pixels, an edge or a handle is taken hold of; a press that moves less is a click.
 _REACH, _CLICK = 6.0, 4.0
@@ -220,7 +221,7 @@ class ThresholdTool(Tool):
         box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])).clipped(volume.grid.shape)
         made = None if box.is_empty else _made(volume, view.plane, box, background_value(volume.data))
         if made is None:
-            self._editing.say("There is no image in this box. Draw it around the lesion.")
+            self._editing.say(tr("There is no image in this box. Draw it around the lesion."))
         else:
             self._field = made
 
@@ -355,7 +356,7 @@ class ThresholdTool(Tool):
         # The smallest box of the voxels makes the smallest step.
         marked = tightened(placed.box, placed.inside(placed.box))
         if marked.box.is_empty:
-            editing.say("Threshold: no voxel of the box is within the range.")
+            editing.say(tr("Threshold: no voxel of the box is within the range."))
             return
         if not editing.begin():
             return
@@ -371,7 +372,7 @@ class ThresholdTool(Tool):
         size = volume_text(voxels, placed.volume.grid)
         if not editing.commit(f"Threshold, {TISSUE_NAMES[tissue].lower()}, {size}"):
             editing.say(
-                "Threshold: no voxel changes. Move the range or the box, or see the rules that are on."
+                tr("Threshold: no voxel changes. Move the range or the box, or see the rules that are on.")
             )
             return
         self.cancel()
@@ -433,11 +434,11 @@ class ThresholdTool(Tool):
         parts = [] if self._voxels is None else [volume_text(self._voxels, grid)]
         parts.append(range_text((placed.low, placed.high)))
         if slices == grid.shape[axis]:
-            parts.append("all slices")
+            parts.append(tr("all slices"))
         elif grid.spacing_known:
-            parts.append(f"{slices * grid.spacing_mm[axis]:.0f} mm deep")
+            parts.append(tr("{slices:.0f} mm deep", slices=slices * grid.spacing_mm[axis]))
         else:
-            parts.append(f"{slices} slices")
+            parts.append(tr("{slices} slices", slices=slices))
         return "   ".join(parts)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.services.language import mark
 
 GREY = "grey"
 INVERTED_GREY = "inverted grey"
@@ -19,12 +20,12 @@ INVERTED_GREY = "inverted grey"
 # In the order in which they are offered: name for the settings, title for the reader.
 COLOUR_MAPS: Mapping[str, str] = MappingProxyType(
     {
-        GREY: "Grey",
-        INVERTED_GREY: "Inverted grey",
-        "viridis": "Viridis (blue to yellow)",
-        "magma": "Magma (black to cream)",
-        "inferno": "Inferno (black to yellow)",
-        "cividis": "Cividis (safe for colour blindness)",
+        GREY: mark("Grey"),
+        INVERTED_GREY: mark("Inverted grey"),
+        "viridis": mark("Viridis (blue to yellow)"),
+        "magma": mark("Magma (black to cream)"),
+        "inferno": mark("Inferno (black to yellow)"),
+        "cividis": mark("Cividis (safe for colour blindness)"),
     }
 )
 

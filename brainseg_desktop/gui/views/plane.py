@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
 
 from brainseg_desktop.core.geometry import Grid
+from brainseg_desktop.services.language import mark, tr
 
 _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 
@@ -22,13 +23,18 @@ _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 class Plane(Enum):
     """A cut through the array: (name, axis across it, horizontal axis, vertical axis)."""
 
-    AXIAL = ("axial", 2, 0, 1)
-    CORONAL = ("coronal", 1, 0, 2)
-    SAGITTAL = ("sagittal", 0, 1, 2)
+    AXIAL = (mark("axial"), 2, 0, 1)
+    CORONAL = (mark("coronal"), 1, 0, 2)
+    SAGITTAL = (mark("sagittal"), 0, 1, 2)
 
     @property
     def title(self) -> str:
         return self.value[0]
+
+    @property
+    def words(self) -> str:
+        """Its name in the language of the window; the title is that of files and settings."""
+        return tr(self.title)
 
     @property
     def axis(self) -> int:
@@ -66,7 +72,7 @@ class Orientation:
         """What a view must say where it is not shown in the usual way; empty where it is."""
         if self.mirrored(plane):
             return ""
-        return "nose right" if plane is Plane.SAGITTAL else "neurological"
+        return tr("nose right") if plane is Plane.SAGITTAL else tr("neurological")
 
 
 USUAL = Orientation()

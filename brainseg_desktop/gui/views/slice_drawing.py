@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from brainseg_desktop.gui.views.overlay import UNCERTAINTY_COLOURS, Colour, MaskPicture, vote_colours
 from brainseg_desktop.gui.views.plane import Projection
+from brainseg_desktop.services.language import tr
 
 _TEXT = QColor(222, 226, 230)
 _FAINT = QColor(150, 156, 163)
@@ -212,7 +213,7 @@ def draw_votes(painter: QPainter, view: QWidget, readers: int) -> None:
 def draw_missing(painter: QPainter, view: QWidget, name: str) -> None:
     """Say that the exam lacks the sequence of this view."""
     painter.setPen(_FAINT)
-    painter.drawText(view.rect(), Qt.AlignmentFlag.AlignCenter, f"{name}\nnot in this exam")
+    painter.drawText(view.rect(), Qt.AlignmentFlag.AlignCenter, tr("{name}\nnot in this exam", name=name))
 
 
 def draw_focus(painter: QPainter, view: QWidget) -> None:

@@ -12,6 +12,7 @@ from brainseg_desktop.gui.views.layouts import Shown
 from brainseg_desktop.gui.views.slice_strip import SliceStrip
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr
 
 
 class SlicePanel(QWidget):
@@ -35,8 +36,8 @@ class SlicePanel(QWidget):
         self._menu = QToolButton(self.view)
         self._menu.setText("⋮")
         self._menu.setObjectName("view_menu")
-        self._menu.setAccessibleName("Menu of this view")
-        self._menu.setToolTip("Sequence, plane, link, colours and picture of this view (right click)")
+        self._menu.setAccessibleName(tr("Menu of this view"))
+        self._menu.setToolTip(tr("Sequence, plane, link, colours and picture of this view (right click)"))
         self._menu.setCursor(Qt.CursorShape.ArrowCursor)
         self._menu.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._menu.clicked.connect(

@@ -28,6 +28,7 @@ from brainseg_desktop.gui.tasks.navigating import Navigator
 from brainseg_desktop.gui.views.overlay import UNCERTAINTY_COLOURS, Colour
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import ViewState
+from brainseg_desktop.services.language import tr, tr_many
 
 _WIDTH = 26
 _PAGE = 10
@@ -122,7 +123,7 @@ class SliceStrip(QAbstractSlider):
     def set_plane(self, plane: Plane) -> None:
         """Show the slices of this plane."""
         self._plane = plane
-        self.setAccessibleName(f"{plane.title.capitalize()} slice")
+        self.setAccessibleName(tr("{plane} slice", plane=plane.words.capitalize()))
         self.follow()
         self._redraw()
 
@@ -145,7 +146,7 @@ class SliceStrip(QAbstractSlider):
 
     def text_of(self, index: int) -> str:
         """What lies in a slice, e.g. ``"Slice 77 of 155; oedema, enhancing"``."""
-        text = f"Slice {index + 1} of {self.maximum() + 1}"
+        text = tr("Slice {index} of {count}", index=index + 1, count=self.maximum() + 1)
         counts = self._counts()
         if counts is not None:
             names = [TISSUE_NAMES[t].lower() for t in self._tissues(counts) if counts[index, t]]
@@ -157,7 +158,12 @@ class SliceStrip(QAbstractSlider):
             if region.box.holds_plane(self._plane.axis, index)
         ]
         if doubtful:
-            text += f"; doubtful region{'s' if len(doubtful) > 1 else ''} {', '.join(doubtful)}"
+            text += tr_many(
+                "; doubtful region {names}",
+                "; doubtful regions {names}",
+                len(doubtful),
+                names=", ".join(doubtful),
+            )
         return text
 
     # Places -----------------------------------------------------------------------------------------

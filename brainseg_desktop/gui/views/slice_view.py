@@ -47,6 +47,7 @@ from brainseg_desktop.gui.views.slice_drawing import (
 from brainseg_desktop.gui.views.slice_mouse import SliceMouse
 from brainseg_desktop.gui.views.slice_picture import SlicePicture
 from brainseg_desktop.gui.views.view_state import Mode, Split, ViewState
+from brainseg_desktop.services.language import tr
 
 _TOOL_KEYS = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -104,7 +105,7 @@ class SliceView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(f"{sequence.value} {plane.title} view")
+        self.setAccessibleName(tr("{sequence} {plane} view", sequence=sequence.value, plane=plane.words))
         for signal in (
             state.case_changed,
             state.cursor_changed,
@@ -123,7 +124,7 @@ class SliceView(QWidget):
     def set_shown(self, sequence: Sequence, plane: Plane) -> None:
         """Show another sequence or plane."""
         self.sequence, self.plane = sequence, plane
-        self.setAccessibleName(f"{sequence.value} {plane.title} view")
+        self.setAccessibleName(tr("{sequence} {plane} view", sequence=sequence.value, plane=plane.words))
         self.update()
 
     @property
@@ -276,13 +277,19 @@ class SliceView(QWidget):
         if self._toolbox.active is not None:
             marks += rules_in_words(state.constraints)
         if not self.position.is_linked:
-            marks.append("not linked")
+            marks.append(tr("not linked"))
         if state.shows_agreement_map:
-            marks.append(f"{state.region.name}: in how many of {len(state.readers)} masks")
+            marks.append(
+                tr(
+                    "{region}: in how many of {count} masks",
+                    region=state.region.name,
+                    count=len(state.readers),
+                )
+            )
         if not state.case.is_aligned(self.sequence):
             placement = state.case.placements.get(self.sequence)
             registered = placement is not None and placement.how == "registered"
-            marks.append("own grid, registered" if registered else "own grid")
+            marks.append(tr("own grid, registered") if registered else tr("own grid"))
         return Captions(
             self.sequence.value,
             where,

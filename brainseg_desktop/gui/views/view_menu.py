@@ -12,6 +12,7 @@ from brainseg_desktop.gui.views.colour_maps import COLOUR_MAPS, GREY
 from brainseg_desktop.gui.views.layouts import ORDER, Shown
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.slice_panel import SlicePanel
+from brainseg_desktop.services.language import tr
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
@@ -34,42 +35,42 @@ def make_view_menu(window: MainWindow, panel: SlicePanel) -> QMenu:
     assert state.case is not None
     there = [s for s in ORDER if s in state.case.volumes]
     _choices(
-        menu.addMenu("Sequence"),
+        menu.addMenu(tr("Sequence")),
         {s.value: s for s in there},
         view.sequence,
         lambda s: viewer.set_shown(panel, Shown(s, view.plane)),
     )
     _choices(
-        menu.addMenu("Plane"),
+        menu.addMenu(tr("Plane")),
         {p.title.capitalize(): p for p in Plane},
         view.plane,
         lambda p: viewer.set_shown(panel, Shown(view.sequence, p)),
     )
     _choices(
-        menu.addMenu("Colour map"),
+        menu.addMenu(tr("Colour map")),
         {title: name for name, title in COLOUR_MAPS.items()},
         state.colour_maps.get(view.sequence, GREY),
         lambda name: state.set_colour_map(view.sequence, name),
     )
-    linked = menu.addAction("Linked with the other views")
+    linked = menu.addAction(tr("Linked with the other views"))
     linked.setCheckable(True)
     linked.setChecked(view.position.is_linked)
     linked.toggled.connect(view.set_linked)
     menu.addSeparator()
-    menu.addAction("Auto window", lambda: state.auto_window(view.sequence))
+    menu.addAction(tr("Auto window"), lambda: state.auto_window(view.sequence))
     if panel in viewer.panels:
         menu.addAction(
-            "Show all views" if viewer.is_maximised else "Show this view alone",
+            tr("Show all views") if viewer.is_maximised else tr("Show this view alone"),
             lambda: viewer.toggle_maximised(panel),
         )
-    menu.addAction("Open in a window of its own", lambda: window.view_windows.open(panel.shown))
-    menu.addAction("Usual views of this layout", viewer.reset_layout)
+    menu.addAction(tr("Open in a window of its own"), lambda: window.view_windows.open(panel.shown))
+    menu.addAction(tr("Usual views of this layout"), viewer.reset_layout)
     menu.addSeparator()
     pictures = window.view_pictures
-    menu.addAction("Copy picture", lambda: pictures.copy(view, annotated=True))
-    menu.addAction("Copy picture without annotations", lambda: pictures.copy(view, annotated=False))
-    menu.addAction("Save picture...", lambda: pictures.ask(view, annotated=True))
-    menu.addAction("Save picture without annotations...", lambda: pictures.ask(view, annotated=False))
+    menu.addAction(tr("Copy picture"), lambda: pictures.copy(view, annotated=True))
+    menu.addAction(tr("Copy picture without annotations"), lambda: pictures.copy(view, annotated=False))
+    menu.addAction(tr("Save picture..."), lambda: pictures.ask(view, annotated=True))
+    menu.addAction(tr("Save picture without annotations..."), lambda: pictures.ask(view, annotated=False))
     return menu
 
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.views.slice_view import SliceView
+from brainseg_desktop.services.language import tr
 
 # Twice as fine as the screen: lines and letters stay sharp on paper.
 _SCALE = 2.0
@@ -26,7 +27,7 @@ class ViewPictures:
     def copy(self, view: SliceView, *, annotated: bool) -> None:
         """Put the picture on the clipboard."""
         QApplication.clipboard().setImage(view.picture(annotated=annotated))
-        self._desk.say("The picture of this view is on the clipboard.")
+        self._desk.say(tr("The picture of this view is on the clipboard."))
 
     def ask(self, view: SliceView, *, annotated: bool) -> None:
         """Ask where to save the picture, and save it."""
@@ -35,7 +36,7 @@ class ViewPictures:
             return
         name = f"{case.name}_{view.sequence.value}_{view.plane.title}_{view.index + 1}.png"
         chosen, _ = QFileDialog.getSaveFileName(
-            self._desk.window, "Save picture", str(Path(self._folder) / name), "PNG (*.png)"
+            self._desk.window, tr("Save picture"), str(Path(self._folder) / name), tr("PNG (*.png)")
         )
         if chosen:
             path = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(".png")
@@ -49,7 +50,7 @@ class ViewPictures:
         except UserError as error:
             self._desk.complain(error)
             return False
-        self._desk.say(f"Picture saved: {path}")
+        self._desk.say(tr("Picture saved: {path}", path=path))
         return True
 
 

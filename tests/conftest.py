@@ -39,6 +39,14 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="session")
+def qapp_cls() -> type:
+    """The application object that the program runs with."""
+    from brainseg_desktop.gui.application import Application
+
+    return Application
+
+
+@pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The real cases: the folder ``BRAINSEG_DATA``, else ``shared/data`` beside this repository."""
     folder = Path(os.environ.get("BRAINSEG_DATA") or ROOT.parent / "shared" / "data")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from brainseg_desktop import __version__
 from brainseg_desktop.cli import Front, run
 from brainseg_desktop.services.exporting.forms import form_named
 from brainseg_desktop.services.exporting.job import job_for
@@ -82,13 +83,59 @@ def test_entry_point_runs_as_a_module() -> None:
 def test_no_arguments_open_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     from brainseg_desktop import __main__ as door
 
-    opened: list[Path | None] = []
+    opened: list[tuple[Path, ...]] = []
     monkeypatch.setattr(sys, "argv", ["brainseg"])
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
-    monkeypatch.setattr(door, "_open_window", lambda case: opened.append(case) or 0)
+    monkeypatch.setattr(door, "_open_window", lambda paths: opened.append(paths) or 0)
     with pytest.raises(SystemExit) as ended:
         door.main()
-    assert (ended.value.code, opened) == (0, [None])
+    assert (ended.value.code, opened) == (0, [()])
+
+
+@pytest.mark.parametrize("program", ["brainseg-desktop", "brainseg open"])
+def test_files_are_handed_to_the_window(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str
+) -> None:
+    """As desktops pass them: several, as addresses, from a folder with spaces and umlauts; and relative."""
+    from brainseg_desktop import __main__ as door
+
+    opened: list[tuple[Path, ...]] = []
+    folder = tmp_path / "Bürger, Ä 100%"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    name, *command = program.split()
+    files = [(folder / "t1 x.nii.gz").as_uri(), str(folder / "gone.nii"), "flair.nii", ""]
+    monkeypatch.setattr(sys, "argv", [name, *command, *files])
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr(door, "_open_window", lambda paths: opened.append(paths) or 0)
+    with pytest.raises(SystemExit) as ended:
+        (door.main if command else door.main_windowed)()
+    assert ended.value.code == 0
+    assert opened == [(folder / "t1 x.nii.gz", folder / "gone.nii", folder / "flair.nii")]
+
+
+@pytest.mark.parametrize(("option", "said"), [("--version", __version__), ("--help", "[FILE]...")])
+def test_the_windowed_program_tells_of_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str, said: str
+) -> None:
+    from brainseg_desktop import __main__ as door
+
+    monkeypatch.setattr(sys, "argv", ["brainseg-desktop", option])
+    monkeypatch.setattr(door, "_open_window", lambda paths: pytest.fail("a window was opened"))
+    with pytest.raises(SystemExit) as ended:
+        door.main_windowed()
+    assert ended.value.code == 0
+    assert said in capsys.readouterr().out
+
+
+def test_the_windowed_program_passes_over_what_macos_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from brainseg_desktop.cli import run_windowed
+
+    opened: list[tuple[Path, ...]] = []
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    front = Front(lambda paths: opened.append(paths) or 0, _no_window)
+    assert run_windowed(["-psn_0_98325"], front) == 0
+    assert opened == [()]
 
 
 def test_open_without_a_display_says_what_to_do(

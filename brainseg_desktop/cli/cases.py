@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command("open")
-@click.argument("case", required=False, type=FILE)
+@click.argument("case", nargs=-1, metavar="[CASE]...")
 @click.option(
     "--if-no-display",
     "output",
@@ -31,18 +31,22 @@ FILE = click.Path(path_type=Path)
     help="Without a display, segment and compare CASE and write mask, scores and a picture to DIR.",
 )
 @click.pass_obj
-def open_command(front: Front, case: Path | None, output: Path | None) -> int:
-    """Open the app, with CASE if given."""
+def open_command(front: Front, case: tuple[str, ...], output: Path | None) -> int:
+    """Open the app, with CASE if given: a folder, or files, which are one case if they belong together."""
     from brainseg_desktop.core.errors import UserError
+    from brainseg_desktop.io.neighbours import path_given
     from brainseg_desktop.services.headless import do_whole_job, has_display
 
+    paths = tuple(path_given(text) for text in case if text)
     # A platform named on purpose (offscreen, a test) is taken at its word, unless there is other work to do.
     if has_display() or (output is None and os.environ.get("QT_QPA_PLATFORM")):
-        return front.open_window(case)
-    if output is None or case is None:
+        return front.open_window(paths)
+    if output is None or not paths:
         raise UserError("no_display")
+    if len(paths) > 1:
+        raise click.UsageError("Only one CASE can be done without a display.")
     with progress_bar("Segmenting") as bar:
-        lines = do_whole_job(case, output, bar)
+        lines = do_whole_job(paths[0], output, bar)
     for line in lines:
         click.echo(line)
     return 0

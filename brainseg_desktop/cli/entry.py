@@ -39,13 +39,13 @@ class Front:
     Parameters
     ----------
     open_window : function
-        Takes a case folder or None, returns an exit code when the window closes.
+        Takes the folders and files to open, perhaps none; returns an exit code when the window closes.
     measure_window : function
         Takes a case folder and a part (``"start"`` or ``"all"``), prints lists of numbers by the keys of
         `services.bench.WINDOW_BUDGETS` as JSON, returns an exit code.
     """
 
-    open_window: Callable[[Path | None], int]
+    open_window: Callable[[tuple[Path, ...]], int]
     measure_window: Callable[[Path, str], int]
 
 
@@ -82,6 +82,18 @@ for _command in (
     commands.add_command(_command)
 
 
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="brainseg-desktop")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.pass_context
+def windowed(context: click.Context, files: tuple[str, ...]) -> int:
+    """Open the window, with FILEs if given: a case folder, images or masks, a DICOM slice.
+
+    Several files are one case if they are sequences of one exam. Research use only: not a medical device.
+    """
+    return int(context.invoke(open_command, case=files, output=None))
+
+
 def run(arguments: Sequence[str], front: Front) -> int:
     """Run one command line.
 
@@ -90,10 +102,26 @@ def run(arguments: Sequence[str], front: Front) -> int:
     int
         Exit code. Everything that went wrong has been said on stderr by then.
     """
+    return _run(commands, "brainseg", arguments, front)
+
+
+def run_windowed(arguments: Sequence[str], front: Front) -> int:
+    """Run ``brainseg-desktop``: what it is given are files, as a desktop hands them over.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    # Some versions of macOS add the number of the process to the files.
+    return _run(windowed, "brainseg-desktop", [a for a in arguments if not a.startswith("-psn_")], front)
+
+
+def _run(command: click.Command, name: str, arguments: Sequence[str], front: Front) -> int:
     debug = "--debug" in arguments
     rest = [a for a in arguments if a != "--debug"]
     try:
-        code = commands.main(args=rest, prog_name="brainseg", standalone_mode=False, obj=front)
+        code = command.main(args=rest, prog_name=name, standalone_mode=False, obj=front)
     except click.ClickException as error:
         error.show()
         return MENDABLE

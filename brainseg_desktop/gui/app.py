@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from brainseg_desktop.gui.application import Application
 from brainseg_desktop.gui.bridge import Bridge
 from brainseg_desktop.gui.dialogs.crash import install_hook
 from brainseg_desktop.gui.garbage import Garbage
@@ -36,24 +38,24 @@ def make_window(app: QApplication) -> MainWindow:
     return window
 
 
-def run(case: Path | None = None) -> int:
-    """Open the window, and a case in it if one is named.
+def run(paths: Sequence[Path] = ()) -> int:
+    """Open the window, and in it what the paths mean.
 
     Returns
     -------
     int
         Exit status.
     """
-    app = QApplication(sys.argv[:1])
+    app = Application(sys.argv[:1])
     app.setApplicationName("BrainSeg Desktop")
     start_logging()
     crash_file = CrashFile()
     left = crash_file.open()
     window = make_window(app)
     install_hook(window)
-    if case is not None:
-        # Begins at once: reading runs in the background while the window is drawn.
-        window.open_path(case)
+    # Begins at once: reading runs in the background while the window is drawn.
+    window.starting.open(paths)
+    app.hand_files_to(window.open_dropped)
     window.show()
     QTimer.singleShot(0, window.recovering.offer)
     if left:

@@ -65,6 +65,7 @@ from brainseg_desktop.gui.tasks.opening import Opener
 from brainseg_desktop.gui.tasks.recovering import Recovering
 from brainseg_desktop.gui.tasks.refining import Refining
 from brainseg_desktop.gui.tasks.segmenting import Segmenting
+from brainseg_desktop.gui.tasks.starting import Starting
 from brainseg_desktop.gui.tasks.studying import CASE, KEY, Studying
 from brainseg_desktop.gui.tools.brush_tool import BrushTool
 from brainseg_desktop.gui.tools.contour_freehand import LassoTool, ScissorsTool
@@ -142,6 +143,7 @@ class MainWindow(QMainWindow):
         self.agreement = Agreement(self.desk, self.compare, self.labels, self.viewer)
         self.opener = Opener(self.desk)
         self.opener.reference = settings.reference
+        self.starting = Starting(self.desk, self.opener)
         self.aligning = Aligning(self.desk, settings.reference)
         self.exporter = Exporter(self.desk)
         self.exporter.cases = lambda: [Path(key) for key in self.cases.listed()]
@@ -490,13 +492,11 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, lambda: self.open_dropped(paths))
 
     def open_dropped(self, paths: list[Path]) -> None:
-        """A folder is opened as a case; several files by their names, asked where these do not tell."""
+        """A mask goes onto the open case; anything else is opened as what it means."""
         if len(paths) == 1 and self.session.case is not None and self._looks_like_mask(paths[0]):
             self.opener.load_mask(paths[0])
-        elif len(paths) == 1:
-            self.open_path(paths[0])
-        elif paths:
-            self.opener.open_files(paths, ask=False)
+        else:
+            self.starting.open(paths)
 
     @staticmethod
     def _looks_like_mask(path: Path) -> bool:

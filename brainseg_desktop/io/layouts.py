@@ -263,7 +263,7 @@ def _find(folder: Path, depth: int, seen: set[tuple[int, int]], notes: list[User
     place = folder.stat()
     seen.add((place.st_dev, place.st_ino))
     folders = sorted(name for name in folders if name.lower() not in _SYSTEM_FOLDERS)
-    own = _cases_of(folder, sorted(names), folders)
+    own = cases_in(folder, sorted(names), folders)
     if any(c.images for c in own) or depth == 0:
         return own
     below: dict[str, list[CaseFiles]] = {}
@@ -309,7 +309,7 @@ def _exam_case(exam: Exam) -> CaseFiles:
     )
 
 
-def _cases_of(folder: Path, names: list[str], folders: Iterable[str] = ()) -> list[CaseFiles]:
+def cases_in(folder: Path, names: list[str], folders: Iterable[str] = ()) -> list[CaseFiles]:
     """The cases made of files that lie in this very folder, or of folders of slices named as sequences."""
     images, masks = tiff.slices_in(folder, names)
     stacks = {n for n in names if pictures.is_stack_name(Path(n))}
@@ -321,7 +321,7 @@ def _cases_of(folder: Path, names: list[str], folders: Iterable[str] = ()) -> li
     paths += [folder / name for name in telling]
     paths += [] if images else _slice_folders(folder, folders)
     if paths:
-        groups = _groups(paths)
+        groups = group_by_case(paths)
         if len(groups) > 1:
             return [assign(group) for group in groups]
         case = assign(paths)
@@ -407,7 +407,7 @@ def _channels(paths: list[Path]) -> dict[Path, Sequence]:
     return {}
 
 
-def _groups(paths: list[Path]) -> list[list[Path]]:
+def group_by_case(paths: list[Path]) -> list[list[Path]]:
     """Files of several cases in one flat folder, told apart by what is left of the name.
 
     Only groups with two sequences or more count as cases of their own: two T1 images in one folder are

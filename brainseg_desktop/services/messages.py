@@ -137,6 +137,14 @@ SENTENCES: dict[str, str] = {
     "dicomdir_empty": (
         "{path} lists no file that is there. Choose the folder of the images, or copy the whole disc again."
     ),
+    "neighbours_taken": (
+        "{path} belongs to the case {name}, which was opened with it. Case > Open files... opens a file "
+        "alone."
+    ),
+    "mask_alone": (
+        "{path} is a mask, and no images lie beside it. Open the images first, then drop the mask onto the "
+        "window."
+    ),
     "whole_exam_taken": "{path} is one file of an exam; the whole exam was opened.",
     "series_unassigned": (
         "{name}: none of its {count} series tells that it is T1, T1CE, T2 or FLAIR. Open it in the window "

@@ -76,8 +76,12 @@ class Opener(QObject):
         self._desk = desk
         self._turn = 0
         self.reference = ""
-        # Folders of the tree listed last that could not be read, until the next case has opened.
+        # Folders of the tree listed last that could not be read and the like, until the next case has opened.
         self._left_out: list[UserError] = []
+
+    def tell_with_next(self, notes: Iterable[UserError]) -> None:
+        """Say these remarks with the case that opens next."""
+        self._left_out += notes
 
     def abandon(self) -> None:
         """Something else is opened: a case that is still being read is dropped when it comes."""

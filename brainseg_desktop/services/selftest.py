@@ -12,21 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from brainseg_desktop import __version__
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.inference.registry import list_models, read_model
 from brainseg_desktop.io.resources import models_dir, resources_dir
 from brainseg_desktop.io.schemes import load_schemes
-from brainseg_desktop.services.headless import segment_cases
-from brainseg_desktop.services.mask_files import compare_files
 from brainseg_desktop.services.messages import words
-from brainseg_desktop.services.opening import load_mask
 from brainseg_desktop.services.paths import config_dir, log_dir, state_dir
 
-# What the sample's tumour must be found with, at the least: below it something is broken, not merely poor.
-LEAST_DICE = 0.5
+Checks = list[tuple[str, Callable[[], str]]]
 _WINDOW = "from PySide6.QtWidgets import QApplication; QApplication([]); import pyqtgraph; print('opened')"
 
 
@@ -44,25 +38,63 @@ class Step:
 
 def run_selftest() -> list[Step]:
     """Run every check; a failed one does not stop the rest."""
-    checks: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("Program", lambda: f"{__version__}, Python {sys.version.split()[0]}"),
-        ("Own folders", _check_folders),
-        ("Resources", _check_resources),
-        ("Networks", _check_models),
-        ("Sample case", _check_sample),
-        ("Window", _check_window),
-    )
-    return [_attempt(name, check) for name, check in checks]
+    steps = [
+        _attempt("Program", lambda: f"{__version__}, Python {sys.version.split()[0]}"),
+        _attempt("Own folders", _check_folders),
+        _attempt("Resources", _check_resources),
+        _attempt("Networks", _check_models),
+    ]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for section, checks in (("Whole way", _whole_way), ("Libraries", _libraries)):
+            try:
+                steps += [_attempt(name, check) for name, check in checks(Path(folder))]
+            except Exception as error:
+                # A part of the program that cannot even be loaded: told like any other finding.
+                steps.append(_finding(section, error))
+    return [*steps, _attempt("Window", _check_window)]
+
+
+def _whole_way(folder: Path) -> Checks:
+    """What a reader does from opening to the report, with the sample."""
+    from brainseg_desktop.services.selftests.exports import ExportChecks
+    from brainseg_desktop.services.selftests.sample import SampleChecks
+
+    sample = SampleChecks(folder)
+    exports = ExportChecks(folder, sample)
+    return [
+        ("Open the sample", sample.open_sample),
+        ("Segment it", sample.segment),
+        ("Edit it", sample.edit),
+        ("Compare", sample.compare),
+        ("Register", sample.register),
+        *exports.encodings(),
+        *exports.exports(),
+        ("Report", exports.report),
+    ]
+
+
+def _libraries(folder: Path) -> Checks:
+    """What nothing above has touched."""
+    from brainseg_desktop.services.selftests import libraries
+
+    return [
+        ("Pictures", libraries.read_pictures),
+        ("Keyring", libraries.find_keyring),
+        ("Archives", libraries.associate),
+    ]
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Step:
     try:
         return Step(name, True, check())
-    except UserError as error:
-        return Step(name, False, words(error))
     except Exception as error:
         # A bug, too, is a finding here: the next checks may tell more about it.
-        return Step(name, False, f"{type(error).__name__}: {error}")
+        return _finding(name, error)
+
+
+def _finding(name: str, error: Exception) -> Step:
+    detail = words(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return Step(name, False, detail)
 
 
 def _check_folders() -> str:
@@ -83,22 +115,6 @@ def _check_models() -> str:
         raise UserError("model_missing", path=models_dir(), name="any network")
     cards = [read_model(models_dir() / name).card for name in names]
     return ", ".join(f"{card.name} {card.version} (sha256 right)" for card in cards)
-
-
-def _check_sample() -> str:
-    """Segment the sample in the worker, write the mask, read it back, compare it with the reference."""
-    sample = resources_dir() / "sample"
-    with tempfile.TemporaryDirectory() as folder, segment_cases(Path(folder)) as segment:
-        result = segment(sample, lambda fraction: None)
-        if result.error is not None or result.output is None:
-            raise RuntimeError(result.error)
-        if not np.any(load_mask(result.output).tissues):
-            raise RuntimeError("the network found nothing in the sample case")
-        report = compare_files(sample / "sample_seg.nii.gz", result.output)
-    dice = report.regions["WT"].overlap.dice.value or 0.0
-    if dice < LEAST_DICE:
-        raise RuntimeError(f"the network found the sample's tumour with a Dice of only {dice:.2f}")
-    return f"segmented by {result.model} on {result.device} in {result.seconds:.1f} s, WT Dice {dice:.2f}"
 
 
 def _check_window() -> str:

@@ -32,6 +32,7 @@ from brainseg_desktop.io.resources import resources_dir
 from brainseg_desktop.services.bench_study import measure_made_study, measure_staple, measure_worklist
 from brainseg_desktop.services.compare import compare_both_ways
 from brainseg_desktop.services.opening import load_mask
+from brainseg_desktop.services.own_program import NO_CONSOLE, own_command
 from brainseg_desktop.services.paths import HOME_VARIABLE
 
 STARTS = 5
@@ -326,9 +327,9 @@ def _measure_window(case: Path, tell: Tell) -> dict[str, list[float]]:
     samples: dict[str, list[float]] = {"start_to_case_ms": []}
     for number in range(STARTS):
         tell(f"Starting the window, {number + 1} of {STARTS}")
-        samples["start_to_case_ms"] += _visit(case, "start")["start_to_case_ms"]
+        samples["start_to_case_ms"] += visit_window(case, "start")["start_to_case_ms"]
     tell("Working in the window")
-    visit = dict(_visit(case, "all"))
+    visit = dict(visit_window(case, "all"))
     samples["start_to_case_ms"] += visit.pop("start_to_case_ms")
     return samples | visit
 
@@ -343,7 +344,7 @@ def _measure_series(case: Path, tell: Tell) -> dict[str, list[float]]:
             nibabel.Nifti1Image(_made_series(), np.diag([-0.5, -0.5, 0.5, 1.0])),  # type: ignore[no-untyped-call]
             path,
         )
-        return dict(_visit(path.parent, "series"))
+        return dict(visit_window(path.parent, "series"))
 
 
 def _made_series() -> np.ndarray[Any, np.dtype[np.int16]]:
@@ -356,22 +357,34 @@ def _made_series() -> np.ndarray[Any, np.dtype[np.int16]]:
     return series
 
 
-def _visit(case: Path, part: str) -> Mapping[str, list[float]]:
-    """One process with a window; what it measured."""
-    is_frozen = getattr(sys, "frozen", False)
-    program = [sys.executable] if is_frozen else [sys.executable, "-m", "brainseg_desktop"]
+def visit_window(case: Path, part: str, *, platform: str | None = None) -> Mapping[str, list[float]]:
+    """One process with a window; what it measured.
+
+    Parameters
+    ----------
+    platform : str, optional
+        Qt's name of where the window is drawn, ``"offscreen"`` to show nothing; else the desktop, if any.
+
+    Raises
+    ------
+    ValueError
+        If the window did not open or ended early.
+    """
     environment = dict(os.environ)
-    if not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")) and sys.platform == "linux":
+    if platform is not None:
+        environment["QT_QPA_PLATFORM"] = platform
+    elif not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")) and sys.platform == "linux":
         environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory() as home:
         # Settings and journals of the user are neither read nor touched.
         done = subprocess.run(
-            [*program, "bench", str(case), "--window", part],
+            [*own_command("bench"), str(case), "--window", part],
             env={**environment, HOME_VARIABLE: home, START_VARIABLE: str(time.time())},
             capture_output=True,
             text=True,
             timeout=WINDOW_TIMEOUT_SECONDS,
             check=False,
+            creationflags=NO_CONSOLE,
         )
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]

@@ -7,7 +7,6 @@ import logging
 import os
 import queue
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 import brainseg_desktop
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.services.own_program import NO_CONSOLE, own_command
 from brainseg_desktop.services.worker_messages import Event, Garbled
 
 _log = logging.getLogger(__name__)
@@ -28,9 +28,7 @@ _JOIN_SECONDS = 2.0
 
 def worker_command() -> list[str]:
     """How the worker is started, from a source tree, an installed wheel and a frozen app."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "worker"]
-    return [sys.executable, "-m", "brainseg_desktop.inference.worker"]
+    return own_command("worker", "brainseg_desktop.inference.worker")
 
 
 class WorkerProcess:
@@ -56,7 +54,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"},
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                creationflags=NO_CONSOLE,
             )
         except OSError as error:
             raise UserError("worker_missing", path=command[0], reason=error.strerror or str(error)) from error

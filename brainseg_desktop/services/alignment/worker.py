@@ -21,6 +21,7 @@ import numpy as np
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.geometry import Grid
+from brainseg_desktop.services.own_program import own_command
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +35,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def command() -> list[str]:
     """How the process is started, from a source tree, an installed wheel and a frozen app."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "register"]
-    return [sys.executable, "-m", "brainseg_desktop.services.alignment.worker"]
+    return own_command("register", "brainseg_desktop.services.alignment.worker")
 
 
 def serve(line: bytes, replies: IO[bytes]) -> None:

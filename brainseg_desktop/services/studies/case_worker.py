@@ -17,6 +17,7 @@ from typing import IO
 
 import msgspec
 
+from brainseg_desktop.services.own_program import own_command
 from brainseg_desktop.services.studies.case_numbers import CaseJob, measure_files
 
 
@@ -29,9 +30,7 @@ class Request(msgspec.Struct, frozen=True):
 
 def command() -> list[str]:
     """How the process is started, from a source tree, an installed wheel and a frozen app."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "measure"]
-    return [sys.executable, "-m", "brainseg_desktop.services.studies.case_worker"]
+    return own_command("measure", "brainseg_desktop.services.studies.case_worker")
 
 
 def serve(requests: IO[bytes], replies: IO[bytes]) -> None:

@@ -440,6 +440,6 @@ def test_the_process_answers_every_line_and_survives_nonsense(
 
 def test_a_frozen_app_starts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert case_worker.command() == [sys.executable, "measure"]
+    assert case_worker.command() == [str(Path(sys.executable).with_name("brainseg")), "measure"]
     monkeypatch.setattr(case_worker, "main", lambda: 0)
     assert run(["measure"], Front(open_window=lambda case: 1, measure_window=lambda case, part: 1)) == 0

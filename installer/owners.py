@@ -141,8 +141,11 @@ class Environment:
                 yield from (path for path in prefix.glob(pattern) if path.is_file())
 
     def is_interpreters(self, place: str, path: Path) -> bool:
-        """Whether a file is part of Python itself; macOS signs files anew, so there the name decides."""
-        if sys.platform == "darwin":
+        """Whether a file is part of Python itself.
+
+        The content decides; the name does for libpython, which the build strips, and on macOS, which signs anew.
+        """
+        if sys.platform == "darwin" or path.name.startswith("libpython3"):
             return path.name in self._interpreter_files.values() or "lib-dynload/" in place
         return digest(path) in self._interpreter_files
 

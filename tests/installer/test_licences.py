@@ -163,6 +163,14 @@ def test_library_moved_by_the_freezer_is_known_by_its_content(build: Build) -> N
     assert run(build) == []
 
 
+def test_python_is_known_after_its_symbols_were_stripped(build: Build) -> None:
+    build.freeze("libpython3.11.so.1.0", ELF + b"stripped")
+    assert run(build) == []
+    build.freeze("libpython3.99.so.1.0", ELF + b"another")
+    (problem,) = run(build)
+    assert "libpython3.99" in problem
+
+
 def test_changed_library_is_not_taken_for_the_systems(build: Build) -> None:
     del build.packages["libxkbcommon.so.0"]
     (problem,) = run(build)

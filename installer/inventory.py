@@ -240,7 +240,9 @@ class _Collector:
             return self._part(f"Qt's {place.rpartition('/')[2]}", version, "library", None, "")
         if not plugin and not plain.startswith("Qt6"):
             return None
-        return self._part("Qt", version, "library", qt["licence"], qt["source"])
+        part = self._part("Qt", version, "library", qt["licence"], qt["source"])
+        part.texts.update(read_texts(qt["texts"]))
+        return part
 
     def _library(self, key: str, stem: str, version: str) -> Part | None:
         for entry in self.table["library"]:

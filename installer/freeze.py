@@ -6,11 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from icons import draw_icons
-
 ROOT = Path(__file__).resolve().parents[1]
+# No package: these files are run from where they lie.
+sys.path[:0] = [str(ROOT / "installer"), str(ROOT)]
+
+from icons import draw_icons  # noqa: E402
+from licences import RefusedError, check  # noqa: E402
+from owners import Environment  # noqa: E402
+
+from brainseg_desktop import __version__  # noqa: E402
+
 FROZEN = ROOT / "build" / "frozen" / "brainseg-desktop"
 
 
@@ -35,6 +40,11 @@ def freeze() -> Path:
     for library in FROZEN.glob("_internal/libpython3*.so.*"):
         # Some builds of Python carry their debugging symbols; the wheels' own libraries are left as they are.
         subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
+    try:
+        parts = check(FROZEN, Environment(), __version__)
+    except RefusedError as refusal:
+        raise SystemExit(f"This may not be shipped:\n{refusal}") from refusal
+    print(f"{len(parts)} parts of others, all under licences that may be shipped; notices written.")
     return FROZEN
 
 

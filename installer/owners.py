@@ -143,7 +143,7 @@ class Environment:
     def is_interpreters(self, place: str, path: Path) -> bool:
         """Whether a file is part of Python itself.
 
-        The content decides; the name does for libpython, which the build strips, and on macOS, which signs anew.
+        The content decides; the name does for libpython, which the build strips, and on macOS (signed anew).
         """
         if sys.platform == "darwin" or path.name.startswith("libpython3"):
             return path.name in self._interpreter_files.values() or "lib-dynload/" in place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from brainseg_desktop import __version__  # noqa: E402
 
 NAME = "brainseg-desktop"
 ICONS = ROOT / "build" / "icons"
+NOTICES = "_internal/resources/licences"
 PROGRAMS = ("brainseg-desktop", "brainseg")
 MAINTAINER = "BrainSeg Desktop maintainers <brainseg-desktop@example.org>"
 DESCRIPTION = """segment, correct and measure brain tumour masks in MRI
@@ -36,17 +38,18 @@ DESCRIPTION = """segment, correct and measure brain tumour masks in MRI
 
 
 def main() -> None:
-    """Make both packages and say how large they are."""
+    """Make both packages and say how large they are; ``--quick`` packs loosely, to try something out."""
     frozen = ROOT / "build" / "frozen" / NAME
     if not frozen.is_dir():
         raise SystemExit(f"{frozen} is not there: run installer/freeze.py first")
     dist = ROOT / "dist"
     dist.mkdir(exist_ok=True)
-    for path in (make_deb(frozen, dist), make_archive(frozen, dist)):
+    is_quick = "--quick" in sys.argv[1:]
+    for path in (make_deb(frozen, dist, is_quick), make_archive(frozen, dist, is_quick)):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.0f} MB")
 
 
-def make_deb(frozen: Path, dist: Path) -> Path:
+def make_deb(frozen: Path, dist: Path, is_quick: bool = False) -> Path:
     """A package of Debian and its kin; what it needs is found out here."""
     architecture = _output("dpkg", "--print-architecture")
     target = dist / f"{NAME}_{__version__}_{architecture}.deb"
@@ -57,12 +60,14 @@ def make_deb(frozen: Path, dist: Path) -> Path:
         control = tree / "DEBIAN" / "control"
         control.parent.mkdir()
         control.write_text(control_text(architecture, find_depends(frozen), size), encoding="utf-8")
+        (control.parent / "md5sums").write_text(_checksums(tree), encoding="utf-8")
         _tidy(tree)
-        _run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(tree), str(target))
+        how = ("-Zgzip", "-z1") if is_quick else ("-Zxz", "-z6")
+        _run("dpkg-deb", "--root-owner-group", *how, "--build", str(tree), str(target))
     return target
 
 
-def make_archive(frozen: Path, dist: Path) -> Path:
+def make_archive(frozen: Path, dist: Path, is_quick: bool = False) -> Path:
     """A folder that runs from wherever it is unpacked."""
     machine = _output("uname", "-m")
     name = f"{NAME}-{__version__}-linux-{machine}"
@@ -75,7 +80,7 @@ def make_archive(frozen: Path, dist: Path) -> Path:
             shutil.copy(file, tree / file.name)
         _tidy(tree)
         unfinished = target.with_suffix(".part")
-        with tarfile.open(unfinished, "w:gz", compresslevel=9) as archive:
+        with tarfile.open(unfinished, "w:gz", compresslevel=1 if is_quick else 9) as archive:
             archive.add(tree, arcname=name, filter=_anonymous)
         unfinished.replace(target)
     return target
@@ -97,8 +102,8 @@ def put_tree(frozen: Path, tree: Path) -> None:
     papers.mkdir(parents=True)
     shutil.copy(HERE / "copyright", papers / "copyright")
     _gzip(changelog_text().encode(), papers / "changelog.gz")
-    for notices in frozen.glob("THIRD-PARTY-NOTICES*"):
-        (papers / notices.name).symlink_to(f"../../../lib/{NAME}/{notices.name}")
+    for notices in sorted((frozen / NOTICES).iterdir()):
+        (papers / notices.name).symlink_to(f"../../../lib/{NAME}/{NOTICES}/{notices.name}")
 
 
 def put_entries(share: Path) -> None:
@@ -155,6 +160,13 @@ def _moment() -> int:
         return int(_output("git", "-C", str(ROOT), "log", "-1", "--format=%ct"))
     except (OSError, subprocess.CalledProcessError, ValueError):
         return int(time.time())
+
+
+def _checksums(tree: Path) -> str:
+    """What ``dpkg --verify`` compares with."""
+    files = sorted(p for p in (tree / "usr").rglob("*") if p.is_file() and not p.is_symlink())
+    sums = ((hashlib.md5(p.read_bytes(), usedforsecurity=False).hexdigest(), p) for p in files)
+    return "".join(f"{digest}  {path.relative_to(tree)}\n" for digest, path in sums)
 
 
 def _tidy(tree: Path) -> None:

@@ -16,7 +16,10 @@ MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 DESKTOP = ("libglib2.0-bin", "desktop-file-utils", "shared-mime-info", "hicolor-icon-theme")
 USER = "reader"
 # Where things change by themselves: kernel, packager's memory, the user's own.
-NOT_COMPARED = ("/proc", "/dev", "/tmp", "/run", "/var/lib/dpkg", "/var/lib/apt", "/var/cache/apt", "/var/log")
+NOT_COMPARED = {
+    *("/proc", "/dev", "/tmp", "/run", f"/home/{USER}"),
+    *("/var/lib/dpkg", "/var/lib/apt", "/var/cache/apt", "/var/log"),
+}
 
 
 class CleanRoot:
@@ -50,13 +53,13 @@ class CleanRoot:
         """Every file, folder and link outside the user's home, with its kind, size and mode."""
         found = {}
         for place, folders, names in os.walk(self.folder):
-            inside = "/" + os.path.relpath(place, self.folder).removeprefix(".").lstrip("/")
-            folders[:] = [f for f in folders if os.path.join(inside, f) not in (*NOT_COMPARED, f"/home/{USER}")]
+            inside = "/" / Path(place).relative_to(self.folder)
+            folders[:] = [f for f in folders if str(inside / f) not in NOT_COMPARED]
             for name in (*folders, *names):
-                status = os.lstat(os.path.join(place, name))
-                # A folder's own size and times tell nothing.
+                status = (Path(place) / name).lstat()
+                # A folder's own size tells nothing.
                 size = 0 if name in folders else status.st_size
-                found[os.path.join(inside, name)] = f"{status.st_mode:o} {size}"
+                found[str(inside / name)] = f"{status.st_mode:o} {size}"
         return found
 
     def _run(self, command: Sequence[str], check: bool) -> subprocess.CompletedProcess[str]:

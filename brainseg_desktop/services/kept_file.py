@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,7 +14,9 @@ from brainseg_desktop.io.atomic import set_aside, write_bytes, write_error
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | None]:
+def load_kept(
+    path: Path, kind: type[S], version: int, mend: Callable[[dict[str, Any]], None] = lambda _: None
+) -> tuple[S, UserError | None]:
     """Read a file; what `kind` is by default on the first start, and after a broken file.
 
     Parameters
@@ -23,6 +26,8 @@ def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | N
         A struct whose fields all have defaults, one of them ``version``.
     version : int
         The newest that this program knows.
+    mend : callable
+        Brings what an older version wrote into the form of today, in place.
 
     Returns
     -------
@@ -35,12 +40,18 @@ def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | N
     except FileNotFoundError:
         return kind(), None
     except OSError as error:
-        return kind(), UserError("settings_broken", path=path, reason=error.strerror or "not readable")
+        # It may be readable again one day, so what is saved from now on must not take its place.
+        return kind(), UserError(
+            "settings_broken", path=set_aside(path), reason=error.strerror or "not readable"
+        )
     try:
-        value = msgspec.json.decode(raw, type=kind)
-        written = getattr(value, "version", version)
-        if written > version:
+        content = msgspec.json.decode(raw, type=dict[str, Any])
+        # Before its values are looked at: a newer version may have other ones.
+        written = content.get("version", version)
+        if isinstance(written, int) and written > version:
             raise msgspec.ValidationError(f"written by a newer version ({written})")
+        mend(content)
+        value = msgspec.convert(content, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return kind(), UserError("settings_broken", path=set_aside(path), reason=str(error))
     return value, None

@@ -482,6 +482,14 @@ SENTENCES: dict[str, str] = {
     "reading_images_changed": "The images under {path} were changed since it was drawn: {sequences}.",
     # Recovery
     "journal_in_use": "{path} is being written by another running BrainSeg. Close that first.",
+    "journal_newer": (
+        "{path} was written by a newer version of this program, so its strokes cannot be restored here. "
+        "It is kept where it is: update the program to bring them back."
+    ),
+    "sidecar_newer": (
+        "{path} was written by a newer version of this program, which may mean something else by it. Update "
+        "the program to open its mask; nothing was changed."
+    ),
     "journal_damaged": "{path} cannot be read, so its strokes cannot be restored. It is kept where it is.",
     "journal_other_images": (
         "The strokes kept for {case} were drawn on other images than those of {opened}. "

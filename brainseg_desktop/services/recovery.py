@@ -156,11 +156,17 @@ def _header(case: Case, rating: Rating) -> Header:
     )
 
 
-def pending(state_dir: Path) -> list[Recoverable]:
+def pending(state_dir: Path, told: list[UserError] | None = None) -> list[Recoverable]:
     """Unsaved work of programs that have ended, newest first.
 
     Journals of running programs are left out; those whose steps are all exported are put away, for the next
     opening of the mask. A damaged one stays where it is, for a closer look.
+
+    Parameters
+    ----------
+    state_dir : Path
+    told : list, optional
+        ``journal_newer`` is appended for each that only a newer version can read; it stays where it is.
     """
     found = []
     for path in _folder(state_dir).glob(f"*{SUFFIX}"):
@@ -170,6 +176,8 @@ def pending(state_dir: Path) -> list[Recoverable]:
             content = read_journal(path)
         except UserError as error:
             _log.warning("journal not readable: %s", error.code)
+            if told is not None and error.code == "journal_newer":
+                told.append(error)
             continue
         if not content.unsaved:
             with suppress(OSError):
@@ -226,7 +234,7 @@ def restore(found: Recoverable, case: Case) -> tuple[Rating, Journal]:
     ------
     UserError
         ``journal_other_images`` if the case's images are not those that were drawn on, ``journal_in_use``,
-        ``journal_damaged``.
+        ``journal_damaged``, ``journal_newer``.
     """
     content = read_journal(found.path)
     hashes = {image.sequence: image.sha256 for image in content.header.images}

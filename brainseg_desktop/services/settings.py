@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -107,8 +107,14 @@ def settings_path() -> Path:
 
 def load_settings() -> Loaded:
     """Read the settings; defaults on the first start, and after a broken file, which is kept beside."""
-    settings, problem = load_kept(settings_path(), Settings, VERSION)
+    settings, problem = load_kept(settings_path(), Settings, VERSION, _mend)
     return Loaded(settings, problem)
+
+
+def _mend(content: dict[str, Any]) -> None:
+    """Version 0.1.0 knew outlines only as yes or no."""
+    if content.pop("outline_only", False) is True:
+        content.setdefault("mask_style", "outline")
 
 
 def save_settings(settings: Settings) -> None:

@@ -16,30 +16,27 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
+
+import brainseg_desktop
+from brainseg_desktop.core.brush import capsule
+from brainseg_desktop.core.case import RaterKind, Rating
+from brainseg_desktop.core.history import LabelMap
+from brainseg_desktop.core.labels import Tissue
+from brainseg_desktop.io.layouts import find_case
+from brainseg_desktop.services import settings as settings_module
+from brainseg_desktop.services.export import export_rating
+from brainseg_desktop.services.opening import open_case
+from brainseg_desktop.services.paths import state_dir
+from brainseg_desktop.services.session import Session
 
 PLACE = Path("/tmp/brainseg-kept")
 CASE = "BraTS2021_00000"  # names say how labels are numbered
 HERE = Path(__file__).resolve().parent
-os.environ["BRAINSEG_HOME"] = str(PLACE / "home")
-
-import nibabel  # noqa: E402
-
-import brainseg_desktop  # noqa: E402
-from brainseg_desktop.core.brush import capsule  # noqa: E402
-from brainseg_desktop.core.case import RaterKind, Rating  # noqa: E402
-from brainseg_desktop.core.history import LabelMap  # noqa: E402
-from brainseg_desktop.core.labels import Tissue  # noqa: E402
-from brainseg_desktop.io.layouts import find_case  # noqa: E402
-from brainseg_desktop.services import settings as settings_module  # noqa: E402
-from brainseg_desktop.services.export import export_rating  # noqa: E402
-from brainseg_desktop.services.opening import open_case  # noqa: E402
-from brainseg_desktop.services.paths import state_dir  # noqa: E402
-from brainseg_desktop.services.session import Session  # noqa: E402
 
 # Values that are nobody's default; a version takes those of its fields.
 SETTINGS = {
@@ -154,6 +151,15 @@ def keep_display(case_folder: Path) -> None:
     display.save_display(case, kept)
 
 
+def study_labels(shape: tuple[int, int, int], shift: int) -> np.ndarray:
+    """What a reader draws in the study."""
+    labels = np.zeros(shape, np.uint8)
+    low = 3 + shift
+    labels[low : low + 10, 4:18, 1:5] = Tissue.OEDEMA
+    labels[low + 2 : low + 7, 6:14, 2:4] = Tissue.ENHANCING
+    return np.ascontiguousarray(labels[::-1, ::-1])
+
+
 def keep_study(start: tuple[int, int, int]) -> None:
     """A study: one reader has locked, left a draft and flagged; the other has locked everything."""
     studies, reading = optional("services.studies.study"), optional("services.studies.reading")
@@ -172,10 +178,7 @@ def keep_study(start: tuple[int, int, int]) -> None:
         study = studies.Study.open(folder, reader.key)
         for number, one in enumerate(study.readings[reader.key]):
             opened = reading.open_reading(study, one, state_dir())
-            shape, low = opened.case.grid.shape, 3 + number + 2 * (reader.name == readers[1])
-            labels = np.zeros(shape, np.uint8)
-            labels[low : low + 10, 4:18, 1:5] = Tissue.OEDEMA
-            labels[low + 2 : low + 7, 6:14, 2:4] = Tissue.ENHANCING
+            labels = study_labels(opened.case.grid.shape, number + 2 * (reader.name == readers[1]))
             record = msgspec.structs.replace(opened.record, active_s=61.5 + number)
             flagged = number == 2 and reader.name == readers[0]
             if flagged:
@@ -183,14 +186,18 @@ def keep_study(start: tuple[int, int, int]) -> None:
             lock = number == 0 or reader.name == readers[1]
             reading.save_reading(study, opened, LabelMap(labels), record, lock=lock)
         study.close()
-    # In the masks of the first reader the labels are known; the numbers are those that this version finds.
+    # The numbers that this version finds.
     study = studies.Study(folder, study.design)
     study.unblind(by="First reader", early=True)
     material, measuring = optional("services.studies.material"), optional("services.studies.measuring")
     record = optional("services.studies.record")
     report = measuring.measure_study(material.material_of(folder), workers=0, cache=PLACE / "cache")
     numbers = json.loads(msgspec.json.encode(record.study_to_dict(report), enc_hook=float))
-    (folder / "expected.json").write_text(json.dumps(numbers["regions"], indent=0))
+    told = {
+        name: {"dice": found["measures"]["dice"], "volume_ml": found["volume_ml"]}
+        for name, found in numbers["regions"].items()
+    }
+    (folder / "expected.json").write_text(json.dumps(told, indent=0))
     shutil.rmtree(PLACE / "cache")
 
 
@@ -210,17 +217,58 @@ def keep_journal(case_folder: Path) -> None:
     os._exit(0)
 
 
+# Where each form of file is described, by the name of the form.
+FORMS = {
+    "settings": ("services.settings", "Settings"),
+    "display": ("services.case_display", "CaseDisplay"),
+    "archives": ("services.pacs.nodes", "PacsSettings"),
+    "journal, header": ("io.journal_format", "Header"),
+    "journal, rating": ("io.journal_format", "About"),
+    "journal, edit": ("io.journal_format", "Edit"),
+    "journal, totals": ("core.audit", "Totals"),
+    "study, design": ("io.study", "_Design"),
+    "study, unblinded": ("io.study", "Unblinded"),
+    "study, reading": ("io.study", "ReadingRecord"),
+    "choices": ("services.choices", "_Said"),
+    "network": ("inference.card", "ModelCard"),
+}
+
+
+def forms() -> dict[str, Any]:
+    """The fields of every form with their kinds, without words and defaults."""
+    import msgspec
+
+    found = {}
+    for name, (module, kind) in FORMS.items():
+        described = getattr(optional(module), kind, None)
+        if described is not None:
+            found[name] = _bare(msgspec.json.schema(described))
+    return found
+
+
+def _bare(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_bare(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _bare(value) for key, value in schema.items() if key not in ("description", "title", "default")
+    }
+
+
 def finish() -> None:
     """Copy what is there, without what only a running machine needs."""
     target = HERE / (sys.argv[1] if len(sys.argv) > 1 else brainseg_desktop.__version__)
     shutil.rmtree(target, ignore_errors=True)
     left_out = shutil.ignore_patterns("log", "cache", CASE, ".claim*")
     shutil.copytree(PLACE, target, ignore=left_out)
+    (target / "forms.json").write_text(json.dumps(forms(), indent=1, sort_keys=True) + "\n")
     if not (HERE / CASE).exists():
         shutil.copytree(PLACE / CASE, HERE / CASE)
 
 
 def main() -> None:
+    os.environ["BRAINSEG_HOME"] = str(PLACE / "home")
     shutil.rmtree(PLACE, ignore_errors=True)
     PLACE.mkdir()
     start = tumour_at()

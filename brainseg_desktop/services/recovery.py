@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,8 @@ class Recoverable:
         Of the last step, UTC.
     study : mapping or None
         Which reading of which study it belongs to; such work is only given back to that reading.
+    hashes : mapping of Sequence to str
+        sha256 of the images.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class Recoverable:
     strokes: int
     time: datetime
     study: Mapping[str, Any] | None = None
+    hashes: Mapping[Sequence, str] = field(default_factory=dict)
 
 
 def start_journal(case: Case, rating: Rating, state_dir: Path) -> Journal:
@@ -192,9 +195,16 @@ def pending(state_dir: Path, told: list[UserError] | None = None) -> list[Recove
 
 
 def pending_for(case: Case, state_dir: Path) -> Recoverable | None:
-    """The newest unsaved work on the images of this case: whoever opens it again goes on where he was."""
+    """The newest unsaved work on the images of this case: whoever opens it again goes on where he was.
+
+    Work on images that are no longer at their place belongs to whatever case has the very same ones now.
+    """
     images = {s: _absolute(v.source.path) for s, v in case.volumes.items()}
-    return next((f for f in pending(state_dir) if f.study is None and dict(f.images) == images), None)
+    hashes = {s: v.source.sha256 for s, v in case.volumes.items()}
+    found = [f for f in pending(state_dir) if f.study is None]
+    here = next((f for f in found if dict(f.images) == images), None)
+    moved = (f for f in found if f.hashes == hashes and not any(path.exists() for _, path in f.images))
+    return here if here is not None else next(moved, None)
 
 
 def pending_reading(state_dir: Path, study: Mapping[str, Any]) -> Recoverable | None:
@@ -303,7 +313,8 @@ def _recoverable(path: Path, content: JournalContent) -> Recoverable:
     images = tuple((Sequence(i.sequence), Path(i.path)) for i in header.images)
     time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     study = content.about.details.get("study")
-    return Recoverable(path, header.case, images, content.about.rater, content.strokes, time, study)
+    hashes = {Sequence(i.sequence): i.sha256 for i in header.images}
+    return Recoverable(path, header.case, images, content.about.rater, content.strokes, time, study, hashes)
 
 
 def _is_live(path: Path) -> bool:

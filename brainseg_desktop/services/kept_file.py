@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -14,9 +13,7 @@ from brainseg_desktop.io.atomic import set_aside, write_bytes, write_error
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def load_kept(
-    path: Path, kind: type[S], version: int, mend: Callable[[dict[str, Any]], None] = lambda _: None
-) -> tuple[S, UserError | None]:
+def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | None]:
     """Read a file; what `kind` is by default on the first start, and after a broken file.
 
     Parameters
@@ -26,8 +23,6 @@ def load_kept(
         A struct whose fields all have defaults, one of them ``version``.
     version : int
         The newest that this program knows.
-    mend : callable
-        Brings what an older version wrote into the form of today, in place.
 
     Returns
     -------
@@ -44,14 +39,14 @@ def load_kept(
         return kind(), UserError(
             "settings_broken", path=set_aside(path), reason=error.strerror or "not readable"
         )
+    newer = _newer(raw, version)
+    if newer is not None:
+        return kind(), UserError("settings_broken", path=set_aside(path), reason=newer)
     try:
-        content = msgspec.json.decode(raw, type=dict[str, Any])
-        # Before its values are looked at: a newer version may have other ones.
-        written = content.get("version", version)
-        if isinstance(written, int) and written > version:
+        value = msgspec.json.decode(raw, type=kind)
+        written = getattr(value, "version", version)
+        if written > version:
             raise msgspec.ValidationError(f"written by a newer version ({written})")
-        mend(content)
-        value = msgspec.convert(content, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return kind(), UserError("settings_broken", path=set_aside(path), reason=str(error))
     return value, None
@@ -70,3 +65,16 @@ def save_kept(path: Path, value: msgspec.Struct) -> None:
     except OSError as error:
         raise write_error(error, path) from error
     write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+class _Written(msgspec.Struct):
+    version: int = 0
+
+
+def _newer(raw: bytes, version: int) -> str | None:
+    """Why a file of a newer version is not looked at any further: its values may be other ones by then."""
+    try:
+        written = msgspec.json.decode(raw, type=_Written).version
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return f"written by a newer version ({written})" if written > version else None

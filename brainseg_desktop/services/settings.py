@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -64,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     layout: str = ""
     theme: Literal["dark", "light"] = "dark"
     opacity: Fraction = 0.5
+    # What version 0.1.0 had instead of the line below; taken over when its file is read.
+    outline_only: bool = False
     mask_style: Literal["fill", "outline", "both"] = "fill"
     smooth: bool = False
     radiological: bool = True
@@ -107,14 +109,10 @@ def settings_path() -> Path:
 
 def load_settings() -> Loaded:
     """Read the settings; defaults on the first start, and after a broken file, which is kept beside."""
-    settings, problem = load_kept(settings_path(), Settings, VERSION, _mend)
+    settings, problem = load_kept(settings_path(), Settings, VERSION)
+    if settings.outline_only:
+        settings = msgspec.structs.replace(settings, mask_style="outline", outline_only=False)
     return Loaded(settings, problem)
-
-
-def _mend(content: dict[str, Any]) -> None:
-    """Version 0.1.0 knew outlines only as yes or no."""
-    if content.pop("outline_only", False) is True:
-        content.setdefault("mask_style", "outline")
 
 
 def save_settings(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from brainseg_desktop.gui.bridge import Bridge
 from brainseg_desktop.gui.dialogs.crash import install_hook
 from brainseg_desktop.gui.garbage import Garbage
 from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.gui.tasks.unkept import tell_unkept
 from brainseg_desktop.gui.theme import THEMES, apply_theme
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.logs import CrashFile, start_logging, stop_logging
@@ -35,6 +36,7 @@ def make_window(app: QApplication) -> MainWindow:
     window.garbage = Garbage(window)
     if loaded.problem is not None:
         window.desk.complain(loaded.problem)
+    tell_unkept(window.desk)
     return window
 
 

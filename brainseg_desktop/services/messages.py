@@ -273,6 +273,10 @@ SENTENCES: dict[str, str] = {
         "There is no room left to write {path}. Free some space and try again; the old file is unchanged."
     ),
     "no_permission": "{path} may not be written. Choose another folder, or change its permissions.",
+    "home_unkept": (
+        "Nothing can be kept in {path} ({reason}): neither settings nor the journal that saves strokes from "
+        "a crash. You can work all the same; export each mask before you close the window."
+    ),
     "report_format": "{path} does not end in .pdf or .html. Choose a name that does.",
     "chart_format": "{path} does not end in .png or .svg. Choose a name that does.",
     "write_failed": (

@@ -265,6 +265,8 @@ def finish() -> None:
     (target / "forms.json").write_text(json.dumps(forms(), indent=1, sort_keys=True) + "\n")
     if not (HERE / CASE).exists():
         shutil.copytree(PLACE / CASE, HERE / CASE)
+    # Tests open these files elsewhere; what the journals name must be gone then, as on another machine.
+    shutil.rmtree(PLACE)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from brainseg_desktop import __version__
+from brainseg_desktop.services.licences import installed_version
 from brainseg_desktop.services.paths import config_dir, log_dir, state_dir, user_models_dir
 from brainseg_desktop.services.settings import DeviceTime, settings_path
 
@@ -33,8 +33,8 @@ def versions(qt: str = "") -> dict[str, str]:
     if qt:
         found["Qt"] = qt
     for name in _PACKAGES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
+        if version := installed_version(name):
+            found[name] = version
     found["System"] = platform.platform()
     return found
 

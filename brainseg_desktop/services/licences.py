@@ -13,8 +13,9 @@ import msgspec
 from brainseg_desktop.io.resources import resources_dir
 
 DISTRIBUTION = "brainseg-desktop"
-# Written by whoever builds the installed app, which has no metadata of packages.
-NOTICES_FILE = "third-party.json"
+# Written into resources/licences when the installed app is built, which has no metadata of packages.
+TABLE_FILE = "third-party.json"
+_TEXTS_BEGIN = re.compile(r"^={100}\n\[(\d+)\] [^\n]*\n={100}\n", re.MULTILINE)
 _LICENCE_NAME = re.compile(r"licen[cs]e|copying|notice", re.IGNORECASE)
 _REQUIRED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OF_RESOURCES = {"fonts": "DejaVu fonts", "sample": "Sample case"}
@@ -77,14 +78,48 @@ def _own() -> str:
         return ""
 
 
+class _Table(msgspec.Struct, frozen=True, kw_only=True):
+    """What the build has written down: its parts, and the name of the file with all texts."""
+
+    notices: str = ""
+    parts: tuple[Part, ...] = ()
+
+
+def installed_version(name: str) -> str | None:
+    """Version of a package that the program runs on; None if it is not there."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return next((p.version for p in _table().parts if p.name.lower() == name.lower()), None)
+
+
+def _table() -> _Table:
+    """What the build of an installed app has written down; empty outside of one."""
+    try:
+        raw = (resources_dir() / "licences" / TABLE_FILE).read_bytes()
+        return msgspec.json.decode(raw, type=_Table)
+    except (OSError, msgspec.DecodeError):
+        return _Table()
+
+
 def _noticed() -> list[Part]:
-    """The parts that the build of an installed app has written down; none outside of one."""
-    for place in _places():
-        try:
-            return msgspec.json.decode((place / NOTICES_FILE).read_bytes(), type=list[Part])
-        except (OSError, msgspec.DecodeError):
-            continue
-    return []
+    """The parts of an installed app with their texts; none outside of one."""
+    table = _table()
+    if not table.notices:
+        return []
+    notices = _read(resources_dir() / "licences" / Path(table.notices).name)
+    # Number, text, number, text ... behind the list of the parts.
+    listed, *pieces = _TEXTS_BEGIN.split(notices)
+    texts = {number: text.strip() for number, text in zip(pieces[::2], pieces[1::2], strict=True)}
+    return [msgspec.structs.replace(part, text=_text_of(part, listed, texts)) for part in table.parts]
+
+
+def _text_of(part: Part, listed: str, texts: dict[str, str]) -> str:
+    """The texts that the list of the notices names for a part by their numbers."""
+    title = re.escape(f"{part.name} {part.version}".strip())
+    entry = re.search(rf"^{title}\n(?: +[^\n]*\n)*? +Texts: +([^\n]*)$", listed, re.MULTILINE)
+    numbers = re.findall(r"\[(\d+)\]", entry[1]) if entry is not None else []
+    return "\n\n".join(texts[number] for number in numbers if number in texts)
 
 
 def _installed() -> list[Part]:

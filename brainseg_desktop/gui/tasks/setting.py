@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainseg_desktop.gui.file_manager import show_folder
-from brainseg_desktop.services.paths import log_dir
-
 if TYPE_CHECKING:
     from brainseg_desktop.gui.dialogs.about_window import AboutWindow
     from brainseg_desktop.gui.main_window import MainWindow
@@ -48,12 +45,6 @@ class SettingsShower:
         self.about.show()
         self.about.raise_()
         self.about.activateWindow()
-
-    def open_logs(self) -> None:
-        """Show the folder of the logs in the file manager."""
-        problem = show_folder(log_dir(), make=True)
-        if problem is not None:
-            self._window.desk.complain(problem)
 
     def _settings_closed(self) -> None:
         self.settings = None

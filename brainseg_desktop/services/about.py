@@ -9,11 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from brainseg_desktop import __version__
+from brainseg_desktop.services.language import mark
 from brainseg_desktop.services.licences import installed_version
 from brainseg_desktop.services.paths import config_dir, log_dir, state_dir, user_models_dir
 from brainseg_desktop.services.settings import DeviceTime, settings_path
 
-NOTICE = "For research use only. Not a medical device; not for diagnosis or treatment."
+NOTICE = mark("For research use only. Not a medical device; not for diagnosis or treatment.")
 # What bugs depend on most; the list of licences has the rest.
 _PACKAGES = (
     *("numpy", "scipy", "scikit-image", "nibabel", "onnxruntime", "pyqtgraph", "pydicom", "highdicom"),
@@ -42,10 +43,10 @@ def versions(qt: str = "") -> dict[str, str]:
 def places() -> dict[str, Path]:
     """Where the program keeps its files, by what they are."""
     return {
-        "Settings": settings_path(),
-        "Journals of unsaved strokes": state_dir(),
-        "Networks of your own": user_models_dir(),
-        "Logs": log_dir(),
+        mark("Settings"): settings_path(),
+        mark("Journals of unsaved strokes"): state_dir(),
+        mark("Networks of your own"): user_models_dir(),
+        mark("Logs"): log_dir(),
     }
 
 

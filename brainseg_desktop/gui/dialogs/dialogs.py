@@ -205,7 +205,9 @@ class HelpSheet(QDialog):
         buttons.rejected.connect(self.reject)
         copy = buttons.addButton(tr("Copy as text"), QDialogButtonBox.ButtonRole.ActionRole)
         copy.setToolTip(tr("Copy the lines shown, for a note or to print"))
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(help_text(self._search.text(), keys)))
+        copy.clicked.connect(
+            lambda: QGuiApplication.clipboard().setText(help_text(self._search.text(), keys))
+        )
         for button in buttons.buttons():
             # Enter in the search field may not close the sheet.
             cast(QPushButton, button).setAutoDefault(False)

@@ -166,9 +166,7 @@ class EmptyView(QWidget):
         buttons.addWidget(self._open)
         buttons.addWidget(self._sample)
         buttons.addStretch(1)
-        drop = tr(
-            "Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose one:"
-        )
+        drop = tr("Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose one:")
         for row, (title, text) in enumerate(
             (
                 (tr("Open a case"), faint(drop)),

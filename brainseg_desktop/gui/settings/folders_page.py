@@ -18,7 +18,13 @@ from brainseg_desktop.gui.settings.page import Page, push
 from brainseg_desktop.services.folders import folder_problem
 from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.messages import words
-from brainseg_desktop.services.paths import config_dir, log_dir, state_dir, user_models_dir
+from brainseg_desktop.services.paths import (
+    config_dir,
+    log_dir,
+    state_dir,
+    user_languages_dir,
+    user_models_dir,
+)
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
@@ -69,6 +75,7 @@ class FoldersPage(Page):
         self.add_heading(tr("Folders of the program"))
         for name, path in (
             (tr("Networks of your own"), user_models_dir),
+            (tr("Languages of your own"), user_languages_dir),
             (tr("Journals of unsaved strokes"), state_dir),
             (tr("Settings"), config_dir),
             (tr("Logs"), log_dir),

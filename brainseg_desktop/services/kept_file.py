@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +29,8 @@ def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | N
     -------
     value : of `kind`
     problem : UserError or None
-        ``settings_broken`` with ``path`` (where the unreadable file was set aside) and ``reason``.
+        ``settings_broken`` or, where single values were of no use and the others were taken,
+        ``settings_partly_broken``; with ``path`` (where the file was set aside) and ``reason``.
     """
     try:
         raw = path.read_bytes()
@@ -48,8 +50,26 @@ def load_kept(path: Path, kind: type[S], version: int) -> tuple[S, UserError | N
         if written > version:
             raise msgspec.ValidationError(f"written by a newer version ({written})")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return kind(), UserError("settings_broken", path=set_aside(path), reason=str(error))
+        rest = _usable_part(raw, kind, version)
+        code = "settings_broken" if rest is None else "settings_partly_broken"
+        return rest or kind(), UserError(code, path=set_aside(path), reason=str(error))
     return value, None
+
+
+def _usable_part(raw: bytes, kind: type[S], version: int) -> S | None:
+    """What is left of a broken file when only the values of no use are left out; None if nothing is."""
+    try:
+        found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        if msgspec.json.decode(found.pop("version", msgspec.Raw(b"1")), type=int) > version:
+            return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    values: dict[str, object] = {}
+    for field in msgspec.structs.fields(kind):
+        if field.name in found:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                values[field.name] = msgspec.json.decode(found[field.name], type=field.type)
+    return kind(**values) if values else None
 
 
 def save_kept(path: Path, value: msgspec.Struct) -> None:

@@ -552,6 +552,17 @@ SENTENCES: dict[str, str] = {
         "The catalogue {path} cannot be read ({reason}), so the texts are English. Make it again from its "
         ".po file."
     ),
+    "settings_partly_broken": (
+        "Some settings could not be read ({reason}) and are as at first; the others are as you left them. "
+        "The old file is kept as {path}."
+    ),
+    "keys_unusable": (
+        "Keys that were set for {names} cannot be used and were left out. Set them anew in Settings."
+    ),
+    "folder_gone": "{path} is not there. Choose another folder, or connect the drive or share it lies on.",
+    "folder_read_only": "Nothing can be written into {path} ({reason}). Choose another folder.",
+    "folder_full": "There are only {free_mb} MB free where {path} lies. Free some space.",
+    "folder_not_shown": "The file manager could not be opened. The folder is {path}.",
     "no_display": (
         "There is no display to open a window on. Use brainseg segment and brainseg compare, "
         "or set DISPLAY to an X server."

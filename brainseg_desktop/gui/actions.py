@@ -441,8 +441,21 @@ ACTIONS = (
     ActionSpec(
         "close_study", "Close study", "Study", (), "Let the study go; an open reading is kept as draft"
     ),
+    ActionSpec(
+        "settings",
+        "Settings...",
+        "Help",
+        ("Ctrl+,",),
+        "Name, folders, look, keys, network and device",
+    ),
     ActionSpec("help", "Keys and mouse", "Help", ("F1",), "This sheet"),
-    ActionSpec("about", "About", "Help", (), "Version, licence and what the program may be used for"),
+    ActionSpec(
+        "about",
+        "About",
+        "Help",
+        (),
+        "Versions, licences, the network's figures, and where the program keeps its files",
+    ),
 )
 
 MOUSE = (

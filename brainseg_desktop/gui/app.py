@@ -9,13 +9,17 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.application import Application
 from brainseg_desktop.gui.bridge import Bridge
 from brainseg_desktop.gui.dialogs.crash import install_hook
 from brainseg_desktop.gui.garbage import Garbage
+from brainseg_desktop.gui.keys import unusable_keys
 from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.gui.tasks.unkept import tell_unkept
 from brainseg_desktop.gui.theme import THEMES, apply_theme
 from brainseg_desktop.services.jobs import Jobs
+from brainseg_desktop.services.language import use_language
 from brainseg_desktop.services.logs import CrashFile, start_logging, stop_logging
 from brainseg_desktop.services.paths import state_dir
 from brainseg_desktop.services.session import Session
@@ -26,6 +30,7 @@ from brainseg_desktop.services.worker_client import WorkerClient
 def make_window(app: QApplication) -> MainWindow:
     """The main window with everything it needs; it closes what was made here when it is closed."""
     loaded = load_settings()
+    unspoken = use_language(loaded.settings.language)
     apply_theme(app, THEMES[loaded.settings.theme])
     bridge = Bridge(app)
     jobs = Jobs(bridge.post)
@@ -35,6 +40,11 @@ def make_window(app: QApplication) -> MainWindow:
     window.garbage = Garbage(window)
     if loaded.problem is not None:
         window.desk.complain(loaded.problem)
+    elif unspoken is not None:
+        window.desk.complain(unspoken)
+    elif unusable := unusable_keys(loaded.settings.keys):
+        window.desk.complain(UserError("keys_unusable", names=unusable))
+    tell_unkept(window.desk)
     return window
 
 

@@ -37,7 +37,7 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
         (
             tr("&Edit"),
             "undo redo - brush smart_brush eraser ball smaller larger - polygon lasso spline scissors - fill "
-            "threshold scribble - interpolate drop_proposal - keep_others intensity_rule",
+            "threshold scribble - interpolate drop_proposal - keep_others intensity_rule - settings",
         ),
         (
             tr("&View"),

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from brainseg_desktop.core.labels import TISSUE_NAMES
 from brainseg_desktop.gui.actions import ACTIONS, ActionSpec
-from brainseg_desktop.gui.dialogs.dialogs import HelpSheet, about_text
+from brainseg_desktop.gui.dialogs.dialogs import HelpSheet
 from brainseg_desktop.gui.icons import set_icons
+from brainseg_desktop.gui.keys import Keys, follow_keys, keys_in_use, without_first
 from brainseg_desktop.gui.theme import THEMES, apply_theme
 from brainseg_desktop.gui.views.layouts import Layout
 from brainseg_desktop.gui.views.plane import Orientation, Plane
@@ -42,6 +43,7 @@ class Commands:
 
     def __init__(self, window: MainWindow) -> None:
         self._window = window
+        self.keys = keys_in_use(window.settings.keys)
 
     def make_actions(self) -> dict[str, QAction]:
         """One action for each line of the table, by name."""
@@ -49,9 +51,9 @@ class Commands:
         made: dict[str, QAction] = {}
         for spec in ACTIONS:
             action = QAction(tr(spec.text), window)
-            action.setShortcuts([QKeySequence(key) for key in spec.keys])
+            action.setShortcuts([QKeySequence(key) for key in self.keys[spec.name]])
             action.setCheckable(spec.checkable)
-            action.setToolTip(_tip(spec))
+            action.setToolTip(_tip(spec, self.keys))
             action.setStatusTip("")
             # A checkable action hands its new state on; the others hand on nothing.
             slot = slots[spec.name]
@@ -129,7 +131,7 @@ class Commands:
             "maximise": viewer.toggle_maximised,
             "slice_up": lambda: viewer.step(1),
             "slice_down": lambda: viewer.step(-1),
-            "theme": self._set_theme,
+            "theme": self.set_theme,
             "compare": self._window.agreement.show_report,
             "new_study": self._window.studying.ask_new,
             "open_study": self._open_study,
@@ -142,7 +144,8 @@ class Commands:
             "majority": lambda: self._window.agreement.ask_consensus("majority"),
             "staple": lambda: self._window.agreement.ask_consensus("staple"),
             "help": self._show_help,
-            "about": lambda: QMessageBox.about(self._window, tr("About"), about_text()),
+            "settings": self._window.settings_shower.show,
+            "about": self._window.settings_shower.show_about,
         }
         for name, plane in PLANES.items():
             slots[name] = lambda _on, plane=plane: viewer.set_plane(plane)
@@ -159,7 +162,7 @@ class Commands:
     def open_folder(self) -> None:
         """Ask for a case folder and open it."""
         chosen = QFileDialog.getExistingDirectory(
-            self._window, tr("Open a case folder"), self._window.settings.last_open_dir
+            self._window, tr("Open a case folder"), self._window.settings.opening_dir
         )
         if chosen:
             self._window.remember(last_open_dir=str(Path(chosen).parent))
@@ -169,7 +172,7 @@ class Commands:
         chosen, _ = QFileDialog.getOpenFileNames(
             self._window,
             tr("Open image files"),
-            self._window.settings.last_open_dir,
+            self._window.settings.opening_dir,
             tr("Images (*.nii *.nii.gz *.tif *.tiff);;All files (*)"),
         )
         if chosen:
@@ -180,7 +183,7 @@ class Commands:
         chosen, _ = QFileDialog.getOpenFileName(
             self._window,
             tr("Load a mask"),
-            self._window.settings.last_open_dir,
+            self._window.settings.opening_dir,
             tr("Masks (*.nii *.nii.gz *.nrrd *.dcm);;All files (*)"),
         )
         if chosen:
@@ -271,20 +274,39 @@ class Commands:
             self._choose_label((tissues.index(self._window.state.tissue) + steps) % len(tissues))
 
     def _show_help(self) -> None:
-        sheet = HelpSheet(self._window)
+        sheet = HelpSheet(self._window, self.keys)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.show()
 
-    def _set_theme(self, light: bool) -> None:
-        self._window.remember(theme="light" if light else "dark")
+    def set_theme(self, light: bool) -> None:
+        """Change to the light or the dark look, and remember it."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        theme = THEMES[self._window.settings.theme]
+        theme = THEMES["light" if light else "dark"]
         apply_theme(app, theme)
         set_icons(self._window.actions_by_name, theme)
+        self._window.actions_by_name["theme"].setChecked(light)
         self._window.following.follow_layout()
+        self._window.remember(theme=theme.name)
+
+    def set_keys(self, keys: Keys) -> None:
+        """Give the actions these keys, wherever they are named, and remember what is not as in the table."""
+        changed = without_first(keys)
+        self.keys = keys_in_use(changed)
+        for spec in ACTIONS:
+            action = self._window.actions_by_name[spec.name]
+            action.setShortcuts([QKeySequence(key) for key in self.keys[spec.name]])
+            action.setToolTip(_tip(spec, self.keys))
+        self.name_keys()
+        self._window.following.follow_history()
+        self._window.remember(keys=changed)
+
+    def name_keys(self) -> None:
+        """Have the parts of the window name the keys in use."""
+        follow_keys(self._window, self.keys)
+        self._window.empty.set_keys(self.keys)
 
 
-def _tip(spec: ActionSpec) -> str:
-    keys = f" ({', '.join(spec.keys)})" if spec.keys else ""
+def _tip(spec: ActionSpec, in_use: Keys) -> str:
+    keys = f" ({', '.join(in_use[spec.name])})" if in_use[spec.name] else ""
     return f"{tr(spec.tip or spec.text)}{keys}"

@@ -140,7 +140,8 @@ class Following(QObject):
             word = tr("Undo") if name == "undo" else tr("Redo")
             text = f"{word} {step_words(steps[0])}" if steps else word
             action.setText(text)
-            action.setToolTip(f"{text} ({action.shortcut().toString()})")
+            keys = ", ".join(window.commands.keys[name])
+            action.setToolTip(f"{text} ({keys})" if keys else text)
             action.setIconText(window.tool_bar.elided(name, text))
         window.show_saved(tr("not exported yet, kept in the journal") if window.session.unsaved else "")
 

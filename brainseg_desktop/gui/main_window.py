@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -65,6 +65,7 @@ from brainseg_desktop.gui.tasks.opening import Opener
 from brainseg_desktop.gui.tasks.recovering import Recovering
 from brainseg_desktop.gui.tasks.refining import Refining
 from brainseg_desktop.gui.tasks.segmenting import Segmenting
+from brainseg_desktop.gui.tasks.setting import SettingsShower
 from brainseg_desktop.gui.tasks.starting import Starting
 from brainseg_desktop.gui.tasks.studying import CASE, KEY, Studying
 from brainseg_desktop.gui.tools.brush_tool import BrushTool
@@ -101,7 +102,13 @@ class MainWindow(QMainWindow):
     ----------
     session, jobs, client : made by `gui.app`, closed with the window.
     settings : Settings
+
+    Signals
+    -------
+    settings_changed : None, or the `UserError` that kept them from being written
     """
+
+    settings_changed = Signal(object)
 
     def __init__(self, session: Session, jobs: Jobs, client: WorkerClient, settings: Settings) -> None:
         super().__init__()
@@ -146,11 +153,13 @@ class MainWindow(QMainWindow):
         self.starting = Starting(self.desk, self.opener)
         self.aligning = Aligning(self.desk, settings.reference)
         self.exporter = Exporter(self.desk)
+        self.exporter.first_folder = lambda: self.settings.exports_dir
         self.exporter.cases = lambda: [Path(key) for key in self.cases.listed()]
         self.case_reporter = CaseReporter(self.desk)
         self.recovering = Recovering(self.desk, self.opener)
         self.studying = Studying(self.desk, self, settings.device)
         self.archiving = Archiving(self.desk, self.open_path)
+        self.settings_shower = SettingsShower(self)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
         self.agreement.set_actions(self.actions_by_name)
@@ -160,6 +169,7 @@ class MainWindow(QMainWindow):
         self._restore_views()
         self._restore_window()
         self._list_recent()
+        self.commands.name_keys()
         self.following.follow_case()
         # Strokes that a full disk or a lost share kept from the journal go there as soon as there is room.
         self._retry = QTimer(self, interval=10_000)
@@ -283,7 +293,7 @@ class MainWindow(QMainWindow):
         self.measurements.chosen.connect(self.measuring.select)
         self.navigator.cine_changed.connect(self.actions_by_name["cine"].setChecked)
         self.windowing.presets_changed.connect(lambda presets: self.remember(window_presets=presets))
-        self.display.colours_wanted.connect(self.choose_colours)
+        self.display.colours_wanted.connect(lambda: self.choose_colours())
         self.display.split_wanted.connect(self.commands.split)
         self.display.sides_wanted.connect(self.commands.look)
         self.viewer.hovered.connect(lambda voxel: self._where.setText(readout(state, voxel)))
@@ -351,6 +361,18 @@ class MainWindow(QMainWindow):
         self.actions_by_name["segment"].setEnabled(free)
         self.actions_by_name["cancel"].setEnabled(running)
 
+    def set_reader(self, name: str) -> None:
+        """The reader's name for masks of cases opened from now on; an open mask keeps its own."""
+        self.session.reader = name
+        self.remember(rater=name)
+
+    def set_device(self, device: str) -> None:
+        """Run networks on this device from the next time on."""
+        self.segmenting.device = self.studying.device = device
+        self.remember(device=device)
+        if not self.segmenting.is_running:
+            self.segmenting.warm_up()
+
     def _network_chosen(self, name: str) -> None:
         self.remember(model=name)
         if not self.segmenting.is_running:
@@ -391,9 +413,11 @@ class MainWindow(QMainWindow):
         """What is not exported yet, at the lower right."""
         self._saved.setText(text)
 
-    def choose_colours(self) -> None:
-        """Ask for the colours of the labels; they are shown while choosing."""
-        dialog = ColoursDialog(self.settings.palette, self.settings.own_colours, self._show_colours, self)
+    def choose_colours(self, above: QWidget | None = None) -> None:
+        """Ask for the colours of the labels, above a dialog or the window; they are shown while choosing."""
+        dialog = ColoursDialog(
+            self.settings.palette, self.settings.own_colours, self._show_colours, above or self
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self.remember(palette=dialog.choice, own_colours=dialog.own))
         dialog.open()
@@ -587,7 +611,10 @@ class MainWindow(QMainWindow):
         self._save_settings()
 
     def _save_settings(self) -> None:
+        problem = None
         try:
             save_settings(self.settings)
         except UserError as error:
+            problem = error
             self.desk.complain(error)
+        self.settings_changed.emit(problem)

@@ -28,7 +28,8 @@ from brainseg_desktop.core.geometry import Box
 
 SUFFIX = ".journal"
 FORMAT = 2
-MAGIC = b"BSDJ\x01\r\n\0"
+_NAME = b"BSDJ"
+MAGIC = _NAME + b"\x01\r\n\0"
 HEADER, BASE, ABOUT, EDIT, UNDO, REDO, SAVED, TOTALS = b"HBAEURST"
 _TIME_BYTES = 8
 _LARGEST = 1 << 30  # voxels
@@ -52,6 +53,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     program_version: str
     started_utc: str
     format: int = FORMAT
+
+
+class _Format(msgspec.Struct, frozen=True):
+    format: int = 1
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +155,8 @@ def read_journal(path: Path) -> JournalContent:
     Raises
     ------
     UserError
-        ``file_missing``, ``file_unreadable``, or ``journal_damaged`` if not even its beginning can be read.
+        ``file_missing``, ``file_unreadable``, or ``journal_damaged`` if not even its beginning can be read;
+        ``journal_newer`` if a newer version wrote it.
     """
     try:
         raw = path.read_bytes()
@@ -158,9 +164,15 @@ def read_journal(path: Path) -> JournalContent:
         raise UserError("file_missing", path=path) from error
     except OSError as error:
         raise UserError("file_unreadable", path=path, reason=error.strerror or str(error)) from error
+    if raw.startswith(_NAME) and len(raw) >= len(MAGIC) and not raw.startswith(MAGIC):
+        raise UserError("journal_newer", path=path)
     frames = _frames(raw)
     try:
-        header = msgspec.json.decode(_expect(next(frames, None), HEADER), type=Header)
+        first = _expect(next(frames, None), HEADER)
+        # Before anything else of it is looked at: a later form may state more, or otherwise.
+        if msgspec.json.decode(first, type=_Format).format > FORMAT:
+            raise UserError("journal_newer", path=path)
+        header = msgspec.json.decode(first, type=Header)
         base = unpack_exactly(_expect(next(frames, None), BASE), header.shape)
         about_frame = next(frames, None)
         about = msgspec.json.decode(_expect(about_frame, ABOUT), type=About)

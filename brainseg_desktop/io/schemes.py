@@ -22,6 +22,8 @@ from brainseg_desktop.core.labels import LabelScheme, fitting_schemes
 from brainseg_desktop.io.resources import resources_dir
 
 PROGRAM = "BrainSeg Desktop"
+# Of the sidecars of masks. Those of before 0.4.0 state none; they are of the first form too.
+SIDECAR_FORMAT = 1
 _PREFERENCE = ("brats2023", "brats2021", "brats2024", "brats2015", "lgg")
 
 # The name of a data set says which years' schemes its masks can be in, likeliest first.
@@ -180,6 +182,11 @@ def read_sidecar(mask: Path, sha256: str) -> Mapping[str, Any] | None:
 
     It counts only if this program wrote it for exactly these bytes: another program may have written the
     mask anew and left the sidecar behind.
+
+    Raises
+    ------
+    UserError
+        ``sidecar_newer`` (param ``path``): what a newer version meant by it, nobody here can know.
     """
     try:
         content = json.loads(sidecar_path(mask).read_bytes())
@@ -187,4 +194,18 @@ def read_sidecar(mask: Path, sha256: str) -> Mapping[str, Any] | None:
         return None
     if not isinstance(content, dict) or content.get("program") != PROGRAM or content.get("sha256") != sha256:
         return None
+    refuse_newer(content, sidecar_path(mask))
     return content
+
+
+def refuse_newer(sidecar: Mapping[str, Any], path: Path) -> None:
+    """Refuse a sidecar of a later form; one without a number is of the first.
+
+    Raises
+    ------
+    UserError
+        ``sidecar_newer`` (param ``path``).
+    """
+    written = sidecar.get("format", 1)
+    if not isinstance(written, int) or written > SIDECAR_FORMAT:
+        raise UserError("sidecar_newer", path=path)

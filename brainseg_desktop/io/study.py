@@ -27,6 +27,7 @@ import msgspec
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.study import Reader, Reveal, Start, StudyCase, StudyDesign
 from brainseg_desktop.io.atomic import write_bytes, write_error
+from brainseg_desktop.io.schemes import refuse_newer
 
 DESIGN_FILE = "study.toml"
 UNBLINDED_FILE = "unblinded.json"
@@ -105,6 +106,7 @@ class Unblinded(msgspec.Struct, frozen=True):
     by: str
     at_utc: str
     open_readings: int = 0
+    format: int = FORMAT
 
 
 # The design -------------------------------------------------------------------------------------------------
@@ -202,15 +204,18 @@ def read_unblinded(folder: Path) -> Unblinded | None:
     ------
     UserError
         ``study_broken`` for a file that cannot be understood: nobody may conclude from it that a study is
-        unblinded, nor that it is not.
+        unblinded, nor that it is not. ``study_newer``.
     """
     path = folder / UNBLINDED_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Unblinded)
+        found = msgspec.json.decode(path.read_bytes(), type=Unblinded)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError("study_broken", path=path, reason=str(error)) from error
+    if found.format > FORMAT:
+        raise UserError("study_newer", path=path)
+    return found
 
 
 def write_unblinded(folder: Path, note: Unblinded) -> None:
@@ -252,10 +257,11 @@ def read_sidecar(path: Path) -> Sidecar | None:
     Raises
     ------
     UserError
-        ``reading_sidecar_broken`` (params ``path``, ``reason``) if it cannot be understood.
+        ``sidecar_newer``; ``reading_sidecar_broken`` (params ``path``, ``reason``) if nobody can read it.
     """
     try:
         content = json.loads(path.read_bytes())
+        refuse_newer(content if isinstance(content, dict) else {}, path)
         record = msgspec.convert(content["reading"], ReadingRecord)
     except FileNotFoundError:
         return None

@@ -54,6 +54,10 @@ class CaseDisplay(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.windows or self.colour_maps or self.measurements or self.alignment)
 
 
+class _Written(msgspec.Struct, frozen=True):
+    version: int = VERSION
+
+
 class WindowPreset(msgspec.Struct, frozen=True, kw_only=True):
     """A window that a reader has named.
 
@@ -131,9 +135,11 @@ def load_display(case: Case) -> CaseDisplay | None:
     except OSError as error:
         raise UserError("display_broken", path=path, reason=error.strerror or "not readable") from error
     try:
+        # Before its values are looked at: a newer version may have other ones.
+        written = msgspec.json.decode(raw, type=_Written).version
+        if written > VERSION:
+            raise msgspec.ValidationError(f"written by a newer version ({written})")
         display = msgspec.json.decode(raw, type=CaseDisplay)
-        if display.version > VERSION:
-            raise msgspec.ValidationError(f"written by a newer version ({display.version})")
         if not all(map(_is_window, display.windows.values())):
             raise msgspec.ValidationError("a window without width")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

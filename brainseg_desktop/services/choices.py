@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import ImageChoice, default_window
-from brainseg_desktop.io.atomic import write_bytes
+from brainseg_desktop.io.atomic import set_aside, write_bytes
 from brainseg_desktop.io.images import read_image
 from brainseg_desktop.io.layouts import CaseFiles, CaseKind
 from brainseg_desktop.io.pictures import is_pictures
@@ -99,8 +99,12 @@ def middle_slice(path: Path, volume: int) -> NDArray[np.uint8]:
 
 
 def _load() -> dict[str, _Said]:
-    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return msgspec.json.decode(choices_path().read_bytes(), type=dict[str, _Said])
+    """What is kept. The file states no version: a later form must have another name."""
+    with suppress(OSError):
+        try:
+            return msgspec.json.decode(choices_path().read_bytes(), type=dict[str, _Said])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            _log.warning("choices not readable, set aside as %s", set_aside(choices_path()).name)
     return {}
 
 

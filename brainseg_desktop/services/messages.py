@@ -273,6 +273,10 @@ SENTENCES: dict[str, str] = {
         "There is no room left to write {path}. Free some space and try again; the old file is unchanged."
     ),
     "no_permission": "{path} may not be written. Choose another folder, or change its permissions.",
+    "home_unkept": (
+        "Nothing can be kept in {path} ({reason}): neither settings nor the journal that saves strokes from "
+        "a crash. You can work all the same; export each mask before you close the window."
+    ),
     "report_format": "{path} does not end in .pdf or .html. Choose a name that does.",
     "chart_format": "{path} does not end in .png or .svg. Choose a name that does.",
     "write_failed": (
@@ -482,6 +486,14 @@ SENTENCES: dict[str, str] = {
     "reading_images_changed": "The images under {path} were changed since it was drawn: {sequences}.",
     # Recovery
     "journal_in_use": "{path} is being written by another running BrainSeg. Close that first.",
+    "journal_newer": (
+        "{path} was written by a newer version of this program, so its strokes cannot be restored here. "
+        "It is kept where it is: update the program to bring them back."
+    ),
+    "sidecar_newer": (
+        "{path} was written by a newer version of this program, which may mean something else by it. Update "
+        "the program to open its mask; nothing was changed."
+    ),
     "journal_damaged": "{path} cannot be read, so its strokes cannot be restored. It is kept where it is.",
     "journal_other_images": (
         "The strokes kept for {case} were drawn on other images than those of {opened}. "
@@ -540,6 +552,17 @@ SENTENCES: dict[str, str] = {
         "The catalogue {path} cannot be read ({reason}), so the texts are English. Make it again from its "
         ".po file."
     ),
+    "settings_partly_broken": (
+        "Some settings could not be read ({reason}) and are as at first; the others are as you left them. "
+        "The old file is kept as {path}."
+    ),
+    "keys_unusable": (
+        "Keys that were set for {names} cannot be used and were left out. Set them anew in Settings."
+    ),
+    "folder_gone": "{path} is not there. Choose another folder, or connect the drive or share it lies on.",
+    "folder_read_only": "Nothing can be written into {path} ({reason}). Choose another folder.",
+    "folder_full": "There are only {free_mb} MB free where {path} lies. Free some space.",
+    "folder_not_shown": "The file manager could not be opened. The folder is {path}.",
     "no_display": (
         "There is no display to open a window on. Use brainseg segment and brainseg compare, "
         "or set DISPLAY to an X server."

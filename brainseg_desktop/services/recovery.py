@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,8 @@ class Recoverable:
         Of the last step, UTC.
     study : mapping or None
         Which reading of which study it belongs to; such work is only given back to that reading.
+    hashes : mapping of Sequence to str
+        sha256 of the images.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class Recoverable:
     strokes: int
     time: datetime
     study: Mapping[str, Any] | None = None
+    hashes: Mapping[Sequence, str] = field(default_factory=dict)
 
 
 def start_journal(case: Case, rating: Rating, state_dir: Path) -> Journal:
@@ -156,11 +159,17 @@ def _header(case: Case, rating: Rating) -> Header:
     )
 
 
-def pending(state_dir: Path) -> list[Recoverable]:
+def pending(state_dir: Path, told: list[UserError] | None = None) -> list[Recoverable]:
     """Unsaved work of programs that have ended, newest first.
 
     Journals of running programs are left out; those whose steps are all exported are put away, for the next
     opening of the mask. A damaged one stays where it is, for a closer look.
+
+    Parameters
+    ----------
+    state_dir : Path
+    told : list, optional
+        ``journal_newer`` is appended for each that only a newer version can read; it stays where it is.
     """
     found = []
     for path in _folder(state_dir).glob(f"*{SUFFIX}"):
@@ -170,6 +179,8 @@ def pending(state_dir: Path) -> list[Recoverable]:
             content = read_journal(path)
         except UserError as error:
             _log.warning("journal not readable: %s", error.code)
+            if told is not None and error.code == "journal_newer":
+                told.append(error)
             continue
         if not content.unsaved:
             with suppress(OSError):
@@ -184,9 +195,16 @@ def pending(state_dir: Path) -> list[Recoverable]:
 
 
 def pending_for(case: Case, state_dir: Path) -> Recoverable | None:
-    """The newest unsaved work on the images of this case: whoever opens it again goes on where he was."""
+    """The newest unsaved work on the images of this case: whoever opens it again goes on where he was.
+
+    Work on images that are no longer at their place belongs to whatever case has the very same ones now.
+    """
     images = {s: _absolute(v.source.path) for s, v in case.volumes.items()}
-    return next((f for f in pending(state_dir) if f.study is None and dict(f.images) == images), None)
+    hashes = {s: v.source.sha256 for s, v in case.volumes.items()}
+    found = [f for f in pending(state_dir) if f.study is None]
+    here = next((f for f in found if dict(f.images) == images), None)
+    moved = (f for f in found if f.hashes == hashes and not any(path.exists() for _, path in f.images))
+    return here if here is not None else next(moved, None)
 
 
 def pending_reading(state_dir: Path, study: Mapping[str, Any]) -> Recoverable | None:
@@ -226,7 +244,7 @@ def restore(found: Recoverable, case: Case) -> tuple[Rating, Journal]:
     ------
     UserError
         ``journal_other_images`` if the case's images are not those that were drawn on, ``journal_in_use``,
-        ``journal_damaged``.
+        ``journal_damaged``, ``journal_newer``.
     """
     content = read_journal(found.path)
     hashes = {image.sequence: image.sha256 for image in content.header.images}
@@ -295,7 +313,8 @@ def _recoverable(path: Path, content: JournalContent) -> Recoverable:
     images = tuple((Sequence(i.sequence), Path(i.path)) for i in header.images)
     time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     study = content.about.details.get("study")
-    return Recoverable(path, header.case, images, content.about.rater, content.strokes, time, study)
+    hashes = {Sequence(i.sequence): i.sha256 for i in header.images}
+    return Recoverable(path, header.case, images, content.about.rater, content.strokes, time, study, hashes)
 
 
 def _is_live(path: Path) -> bool:

@@ -36,6 +36,24 @@ class ViewWindowPlace(msgspec.Struct, frozen=True, kw_only=True):
     geometry: str = ""
 
 
+class DeviceTime(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a network took for the sample case on a device, as the reader had it measured.
+
+    Parameters
+    ----------
+    device : where it ran
+    network : its name and version
+    seconds, start_seconds : for the case, and before that to start and read the network
+    day : when, as ``YYYY-MM-DD``
+    """
+
+    device: Literal["cpu", "cuda"]
+    network: str
+    seconds: Annotated[float, msgspec.Meta(ge=0.0)]
+    start_seconds: Annotated[float, msgspec.Meta(ge=0.0)]
+    day: str
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything remembered between two starts.
 
@@ -46,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window : base64 text of the main window's geometry, empty for the default
     layout : base64 text of the docks, empty for the default
     last_open_dir, last_export_dir : folders shown first by file dialogs, empty for the default
+    cases_dir, exports_dir : folders that the reader wants shown first instead, empty for none
+    language : code of the window's language
+    keys : shortcuts that the reader has changed, by name of the action, in Qt's spelling
+    device_times : what was measured last on each device
     model : name of the network chosen, empty for the bundled one
     device : where the network runs
     radiological, nose_left : from which side axial and coronal, and sagittal views are seen
@@ -64,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     layout: str = ""
     theme: Literal["dark", "light"] = "dark"
     opacity: Fraction = 0.5
+    # What version 0.1.0 had instead of the line below; taken over when its file is read.
+    outline_only: bool = False
     mask_style: Literal["fill", "outline", "both"] = "fill"
     smooth: bool = False
     radiological: bool = True
@@ -83,6 +107,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     study_reader: str = ""
     last_open_dir: str = ""
     last_export_dir: str = ""
+    cases_dir: str = ""
+    exports_dir: str = ""
+    language: str = "en"
+    keys: dict[str, tuple[str, ...]] = {}
+    device_times: tuple[DeviceTime, ...] = ()
+
+    @property
+    def opening_dir(self) -> str:
+        """The folder that is shown first when something is opened."""
+        return self.cases_dir or self.last_open_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +127,8 @@ class Loaded:
     ----------
     settings : Settings
     problem : UserError or None
-        ``settings_broken`` with ``path`` (where the unreadable file was set aside) and ``reason``.
+        ``settings_broken`` or ``settings_partly_broken`` with ``path`` (where the unreadable file was set
+        aside) and ``reason``.
     """
 
     settings: Settings
@@ -106,8 +141,10 @@ def settings_path() -> Path:
 
 
 def load_settings() -> Loaded:
-    """Read the settings; defaults on the first start, and after a broken file, which is kept beside."""
+    """Read the settings; defaults on the first start and for what is broken. A broken file is kept beside."""
     settings, problem = load_kept(settings_path(), Settings, VERSION)
+    if settings.outline_only:
+        settings = msgspec.structs.replace(settings, mask_style="outline", outline_only=False)
     return Loaded(settings, problem)
 
 

@@ -213,4 +213,4 @@ def test_settings_are_kept(qtbot: QtBot, make, sample: Path) -> None:
     assert second.state.brush_mm == 13
     assert second.state.opacity == pytest.approx(0.3)
     assert second.settings.theme == "light"
-    second.commands._set_theme(False)
+    second.commands.set_theme(False)

@@ -99,3 +99,35 @@ def test_recent_cases_are_newest_first_without_repeats() -> None:
     assert settings.recent_cases[0] == "/case4"
     assert len(settings.recent_cases) == len(set(settings.recent_cases)) == MAX_RECENT
     assert msgspec.json.decode(msgspec.json.encode(settings), type=Settings) == settings
+
+
+def test_one_broken_value_takes_no_other_with_it() -> None:
+    path = settings_path()
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'{"version": 1, "theme": "pink", "rater": "A", "keys": {"brush": ["F9"], "fill": 3}}')
+    loaded = load_settings()
+    assert loaded.settings == Settings(rater="A")
+    assert loaded.problem is not None
+    assert loaded.problem.code == "settings_partly_broken"
+    assert b"pink" in loaded.problem.params["path"].read_bytes()  # type: ignore[attr-defined]
+    assert "the others are as you left them" in words(loaded.problem)
+
+
+def test_a_file_of_before_the_settings_window_is_read() -> None:
+    """What version 0.4.0 has written."""
+    path = settings_path()
+    path.parent.mkdir(parents=True)
+    path.write_bytes(
+        b'{"version": 1, "recent_cases": ["/a"], "theme": "light", "opacity": 0.3, "device": "cpu", '
+        b'"reference": "FLAIR", "rater": "B", "last_open_dir": "/a", "last_export_dir": ""}'
+    )
+    loaded = load_settings()
+    assert loaded.problem is None
+    settings = loaded.settings
+    assert (settings.theme, settings.device, settings.rater, settings.opening_dir) == (
+        "light",
+        "cpu",
+        "B",
+        "/a",
+    )
+    assert (settings.language, settings.keys, settings.device_times) == ("en", {}, ())

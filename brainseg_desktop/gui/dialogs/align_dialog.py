@@ -178,6 +178,10 @@ class AlignDialog(QDialog):
             self.bar.setValue(round(100 * share))
         self._follow()
 
+    def set_reference(self, name: str) -> None:
+        """Show which sequence masks are drawn on; empty for the usual rule."""
+        self.reference.setCurrentText(name or AUTOMATIC)
+
     def set_result(self, text: str | None, *, acceptable: bool = True) -> None:
         """Say what was found and let it be taken or dropped; None: nothing is to be decided."""
         self._pending = text is not None

@@ -27,10 +27,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from brainseg_desktop import __version__
 from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.actions import ACTIONS, MOUSE
+from brainseg_desktop.gui.keys import FIRST, Keys
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.phrases import listed
 from brainseg_desktop.services.language import mark, tr
@@ -186,8 +186,9 @@ class RecoveryDialog(QDialog):
 class HelpSheet(QDialog):
     """Every action, key and mouse act, made from the table of actions; can be searched and copied."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, keys: Keys = FIRST) -> None:
         super().__init__(parent)
+        self._keys = keys
         self.setWindowTitle(tr("Keys and mouse"))
         size_by_font(self, 56, 44)
         self._search = QLineEdit()
@@ -204,7 +205,9 @@ class HelpSheet(QDialog):
         buttons.rejected.connect(self.reject)
         copy = buttons.addButton(tr("Copy as text"), QDialogButtonBox.ButtonRole.ActionRole)
         copy.setToolTip(tr("Copy the lines shown, for a note or to print"))
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(help_text(self._search.text())))
+        copy.clicked.connect(
+            lambda: QGuiApplication.clipboard().setText(help_text(self._search.text(), keys))
+        )
         for button in buttons.buttons():
             # Enter in the search field may not close the sheet.
             cast(QPushButton, button).setAutoDefault(False)
@@ -223,7 +226,7 @@ class HelpSheet(QDialog):
         search = self._search.text()
         faint_colour = self.palette().placeholderText().color().name()
         parts = []
-        for group, rows in _help_groups(search).items():
+        for group, rows in _help_groups(search, self._keys).items():
             lines = "".join(
                 f"<tr><td width='26%'><b>{escape(keys) or '-'}</b></td><td width='24%'>{escape(text)}</td>"
                 f"<td style='color:{faint_colour}'>{escape(what)}</td></tr>"
@@ -235,17 +238,17 @@ class HelpSheet(QDialog):
         )
 
 
-def help_text(search: str = "") -> str:
+def help_text(search: str = "", keys: Keys = FIRST) -> str:
     """The help sheet as plain lines, tabs between key, action and what it does."""
     parts = []
-    for group, rows in _help_groups(search).items():
+    for group, rows in _help_groups(search, keys).items():
         parts += [group, *("\t".join(row) for row in rows), ""]
     return "\n".join(parts)
 
 
-def _help_groups(search: str) -> dict[str, list[tuple[str, str, str]]]:
+def _help_groups(search: str, in_use: Keys) -> dict[str, list[tuple[str, str, str]]]:
     """Rows (keys, action, what it does) by group; only those that hold every word of the search."""
-    rows = [(tr(a.group), ", ".join(a.keys), tr(a.text).rstrip("."), tr(a.tip)) for a in ACTIONS]
+    rows = [(tr(a.group), ", ".join(in_use[a.name]), tr(a.text).rstrip("."), tr(a.tip)) for a in ACTIONS]
     rows += [(tr("Mouse"), tr(act), "", tr(what)) for act, what in MOUSE]
     words = search.lower().split()
     groups: dict[str, list[tuple[str, str, str]]] = {}
@@ -268,17 +271,6 @@ def ask(dialog: QDialog, answered: Callable[[bool], None]) -> None:
 
     dialog.finished.connect(finished)
     dialog.open()
-
-
-def about_text() -> str:
-    """What the program is and may be used for."""
-    return (
-        f"<b>BrainSeg Desktop {__version__}</b><br><br>"
-        f"{tr('Segment, correct and measure brain tumour masks in multimodal MRI.')}<br><br>"
-        f"<b>{tr('For research use only.')}</b> "
-        f"{tr('Not a medical device; not for diagnosis or treatment.')}<br><br>"
-        f"{tr('Code: Apache-2.0. Bundled network: CC BY-NC-SA 4.0, as its training masks.')}"
-    )
 
 
 def accept_buttons(dialog: QDialog, accept: str) -> QDialogButtonBox:

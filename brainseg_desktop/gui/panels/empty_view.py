@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from brainseg_desktop.gui.actions import ACTIONS
+from brainseg_desktop.gui.keys import FIRST, Keys
 from brainseg_desktop.gui.panels.parts import faint, heading
 from brainseg_desktop.io.resources import resources_dir
 from brainseg_desktop.services.language import mark, tr
@@ -50,8 +50,7 @@ class EmptyView(QWidget):
         self._title = QLabel(tr(_TITLE))
         self._title.setObjectName("title")
         self._title.setWordWrap(True)
-        self._open = QPushButton(tr("Open a case...{key}", key=_key("open")))
-        self._open.setToolTip(tr("Choose a case folder{key}", key=_key("open")))
+        self._open = QPushButton()
         self._open.setDefault(True)
         self._open.clicked.connect(self.open_folder)
         sample = resources_dir() / "sample"
@@ -75,6 +74,7 @@ class EmptyView(QWidget):
         column.setSpacing(10)
         column.addStretch(2)
         column.addWidget(self._title)
+        self._segment, self._correct = faint(), faint()
         column.addWidget(self._steps())
         column.addWidget(self._recent_title)
         column.addWidget(self._recent, 100)
@@ -99,7 +99,34 @@ class EmptyView(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scroll)
+        self.set_keys(FIRST)
         self.set_recent([])
+
+    def set_keys(self, keys: Keys) -> None:
+        """Name the keys in use."""
+
+        def key(name: str) -> str:
+            return f" ({keys[name][0]})" if keys[name] else ""
+
+        self._open.setText(tr("Open a case...{key}", key=key("open")))
+        self._open.setToolTip(tr("Choose a case folder{key}", key=key("open")))
+        self._segment.setText(
+            tr(
+                "Segment with AI{key} lets a network outline the tumour. Your own painting is kept.",
+                key=key("segment"),
+            )
+        )
+        self._correct.setText(
+            tr(
+                "Paint{brush} and erase{eraser}, compare with another mask{compare}, write the mask to a "
+                "file{export}. All keys and mouse acts{help} are in the menu Help.",
+                brush=key("brush"),
+                eraser=key("eraser"),
+                compare=key("compare"),
+                export=key("export"),
+                help=key("help"),
+            )
+        )
 
     def set_busy(self, text: str) -> None:
         """Say what is being read; empty when it is over."""
@@ -139,34 +166,12 @@ class EmptyView(QWidget):
         buttons.addWidget(self._open)
         buttons.addWidget(self._sample)
         buttons.addStretch(1)
+        drop = tr("Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose one:")
         for row, (title, text) in enumerate(
             (
-                (
-                    tr("Open a case"),
-                    tr(
-                        "Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose "
-                        "one:"
-                    ),
-                ),
-                (
-                    tr("Segment"),
-                    tr(
-                        "Segment with AI{key} lets a network outline the tumour. Your own painting is kept.",
-                        key=_key("segment"),
-                    ),
-                ),
-                (
-                    tr("Correct, measure, export"),
-                    tr(
-                        "Paint{paint} and erase{erase}, compare with another mask{compare}, write the mask "
-                        "to a file{export}. All keys and mouse acts: {help}.",
-                        paint=_key("brush"),
-                        erase=_key("eraser"),
-                        compare=_key("compare"),
-                        export=_key("export"),
-                        help=_key("help").strip(" ()"),
-                    ),
-                ),
+                (tr("Open a case"), faint(drop)),
+                (tr("Segment"), self._segment),
+                (tr("Correct, measure, export"), self._correct),
             )
         ):
             tile = QFrame()
@@ -179,7 +184,7 @@ class EmptyView(QWidget):
             name.setObjectName("step")
             inside.addWidget(number, 0, 0, 2, 1, Qt.AlignmentFlag.AlignTop)
             inside.addWidget(name, 0, 1)
-            inside.addWidget(faint(text), 1, 1)
+            inside.addWidget(text, 1, 1)
             if row == 0:
                 inside.addLayout(buttons, 2, 1)
             grid.addWidget(tile, row, 0)
@@ -190,9 +195,3 @@ class EmptyView(QWidget):
         if key != self._asked:
             self._asked = key
             self.open_recent.emit(key)
-
-
-def _key(name: str) -> str:
-    """The first key of an action in brackets, behind a space; empty where it has none."""
-    keys = next((a.keys for a in ACTIONS if a.name == name), ())
-    return f" ({keys[0]})" if keys else ""

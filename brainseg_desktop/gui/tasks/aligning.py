@@ -36,6 +36,11 @@ _DIFFERS = {
 class Aligning(QObject):
     """One dialog, and one registration at a time.
 
+    Attributes
+    ----------
+    reference : str
+        Sequence that masks of the next cases are drawn on, empty for the rule.
+
     Signals
     -------
     placed : a sequence of the open case lies elsewhere now.
@@ -48,7 +53,7 @@ class Aligning(QObject):
     def __init__(self, desk: Desk, reference: str) -> None:
         super().__init__(desk.window)
         self._desk = desk
-        self._reference = reference
+        self.reference = reference
         self.dialog: AlignDialog | None = None
         self._cancel: threading.Event | None = None
         self._offered: tuple[Sequence, Placement] | None = None
@@ -72,7 +77,7 @@ class Aligning(QObject):
         if not movable(case):
             self._desk.say(tr("This exam has one sequence only: there is nothing to bring together."))
             return
-        dialog = AlignDialog(self._desk.state, self._reference, self._desk.window)
+        dialog = AlignDialog(self._desk.state, self.reference, self._desk.window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.register_wanted.connect(self._register)
         dialog.headers_wanted.connect(self._use_headers)
@@ -80,7 +85,7 @@ class Aligning(QObject):
         dialog.cancelled.connect(self.cancel)
         dialog.accepted_result.connect(self._accept)
         dialog.discarded.connect(self._discard)
-        dialog.reference_chosen.connect(self._choose_reference)
+        dialog.reference_chosen.connect(self.choose_reference)
         dialog.gone.connect(self._gone)
         self.dialog = dialog
         self._list()
@@ -109,8 +114,13 @@ class Aligning(QObject):
         if self.dialog is not None:
             self.dialog.set_busy(None)
 
-    def _choose_reference(self, name: str) -> None:
-        self._reference = name
+    def choose_reference(self, name: str) -> None:
+        """Draw the masks of the next cases on this sequence; empty for the usual rule."""
+        if name == self.reference:
+            return
+        self.reference = name
+        if self.dialog is not None:
+            self.dialog.set_reference(name)
         self.reference_chosen.emit(name)
 
     def _list(self) -> None:

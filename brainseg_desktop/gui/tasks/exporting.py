@@ -32,6 +32,8 @@ class Exporter(QObject):
     ----------
     cases : function
         The folders of the cases listed; set by the window.
+    first_folder : function
+        Folder that the reader wants exports to go to, empty for beside the images; set by the window.
 
     Signals
     -------
@@ -49,6 +51,7 @@ class Exporter(QObject):
         self.folder: Path | None = None
         self.form = ""
         self.cases: Callable[[], list[Path]] = list
+        self.first_folder: Callable[[], str] = str
 
     def ask(self) -> None:
         """Ask for form, file, labels and numbers, then write."""
@@ -66,7 +69,7 @@ class Exporter(QObject):
             rating.rater,
             [(form, refusals[form.key]) for form in FORMS],
             first or ("tif" if source.files else "nifti"),
-            self.folder or (source.path if source.files else source.path.parent).parent,
+            self._first_folder((source.path if source.files else source.path.parent).parent),
             f"{case.name}_seg-{plain(rating.rater).lower()}",
             list(load_schemes().values()),
             rating.scheme,
@@ -94,6 +97,11 @@ class Exporter(QObject):
                 )
 
         ask(dialog, answered)
+
+    def _first_folder(self, beside: Path) -> Path:
+        """The folder exported to last, else the reader's own while it is there, else beside the images."""
+        wanted = self.first_folder()
+        return self.folder or (Path(wanted) if wanted and Path(wanted).is_dir() else beside)
 
     def write(
         self,

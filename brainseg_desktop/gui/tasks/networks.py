@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from PySide6.QtCore import QObject, Qt, QUrl, Signal
-from PySide6.QtGui import QAction, QActionGroup, QDesktopServices
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.network_card import NetworkCardDialog
+from brainseg_desktop.gui.file_manager import show_folder
 from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.models import DEFAULT_MODEL, Offer, list_offers
@@ -61,20 +62,16 @@ class Networks(QObject):
 
     def open_folder(self) -> None:
         """Show the user's own networks in the system's file manager; the folder is made at need."""
-        folder = user_models_dir()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._desk.complain(UserError("write_failed", path=folder, reason=reason))
-            return
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+        problem = show_folder(user_models_dir(), make=True)
+        if problem is not None and problem.code == "folder_not_shown":
             self._desk.say(
                 tr(
                     "Networks of your own belong into {folder}, each in a folder with its model.toml.",
-                    folder=folder,
+                    folder=user_models_dir(),
                 )
             )
+        elif problem is not None:
+            self._desk.complain(problem)
 
     def _found(self, offers: list[Offer]) -> None:
         self.offers = offers
@@ -95,7 +92,7 @@ class Networks(QObject):
         action.setToolTip(f"{offer.card.title} ({offer.folder})")
         action.setCheckable(True)
         action.setChecked(offer.name == self.name)
-        action.triggered.connect(lambda: self._choose(offer.name))
+        action.triggered.connect(lambda: self.choose(offer.name))
         self._group.addAction(action)
         return action
 
@@ -110,7 +107,8 @@ class Networks(QObject):
         action.setEnabled(False)
         return action
 
-    def _choose(self, name: str) -> None:
+    def choose(self, name: str) -> None:
+        """Take another network from now on."""
         if name != self.name:
             self.name = name
             self.chosen.emit(name)

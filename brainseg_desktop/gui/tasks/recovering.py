@@ -25,10 +25,18 @@ class Recovering(QObject):
     def offer(self) -> None:
         """Look for journals in the background and ask about what is found."""
         state_dir = self._desk.session.state_dir
-        # What belongs to a reading of a study comes back when that reading is opened by its reader.
-        self._desk.jobs.free(
-            lambda: [f for f in pending(state_dir) if f.study is None], self._ask, self._desk.complain
-        )
+        told: list[UserError] = []
+
+        def look() -> list[Recoverable]:
+            # What belongs to a reading of a study comes back when that reading is opened by its reader.
+            return [found for found in pending(state_dir, told) if found.study is None]
+
+        def answer(found: list[Recoverable]) -> None:
+            for error in told[:1]:
+                self._desk.complain(error)
+            self._ask(found)
+
+        self._desk.jobs.free(look, answer, self._desk.complain)
 
     def _ask(self, found: list[Recoverable]) -> None:
         if not found:

@@ -36,7 +36,7 @@ class Segmenting(QObject):
     ) -> None:
         super().__init__(desk.window)
         self._networks = networks
-        self._device = device
+        self.device = device
         self._desk = desk
         self._client = client
         self._bar = bar
@@ -52,7 +52,7 @@ class Segmenting(QObject):
         """Start the worker and have it read the network, so that the first click is answered at once."""
         name = self._networks.name
         self._desk.jobs.free(
-            lambda: self._client.warm_up(find_network(name), self._device), lambda _: None, self._not_warm
+            lambda: self._client.warm_up(find_network(name), self.device), lambda _: None, self._not_warm
         )
 
     def start(self) -> None:
@@ -88,7 +88,7 @@ class Segmenting(QObject):
                 case,
                 self._client,
                 find_network(network),
-                device=self._device,
+                device=self.device,
                 first_slice=first_slice,
                 on_slice=lambda z, tissues: post(lambda: slice_home(z, tissues)),
                 on_progress=lambda d, n, s: post(lambda: progress_home(d, n, s)),

@@ -25,7 +25,7 @@ class StudyOutlining(QObject):
 
     def __init__(self, desk: Desk, device: str) -> None:
         super().__init__(desk.window)
-        self._desk, self._device = desk, device
+        self._desk, self.device = desk, device
         self._cancel: threading.Event | None = None
 
     def start(self, study: Study, model: str) -> None:
@@ -61,7 +61,7 @@ class StudyOutlining(QObject):
                 self._desk.complain(error)
 
         self._desk.jobs.long(
-            lambda: outline_cases(study, model=model or None, device=self._device, tell=tell, cancel=cancel),
+            lambda: outline_cases(study, model=model or None, device=self.device, tell=tell, cancel=cancel),
             home,
             failed,
         )

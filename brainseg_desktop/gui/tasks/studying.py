@@ -73,7 +73,7 @@ class Studying(QObject):
 
     def __init__(self, desk: Desk, window: MainWindow, device: str = "auto") -> None:
         super().__init__(desk.window)
-        self._desk, self._main, self._device = desk, window, device
+        self._desk, self._main, self.device = desk, window, device
         self.study: Study | None = None
         self.overview: Overview | None = None
         self.current = CurrentReading(desk, window)
@@ -412,8 +412,9 @@ class Studying(QObject):
         if self._outlining is None:
             from brainseg_desktop.gui.tasks.study_outlining import StudyOutlining
 
-            self._outlining = StudyOutlining(self._desk, self._device)
+            self._outlining = StudyOutlining(self._desk, self.device)
             self._outlining.progress.connect(lambda done: self.window.set_progress(done, tr("Outlining")))
+        self._outlining.device = self.device
         self._outlining.start(self.study, self._main.settings.model)
 
     def cancel_outlining(self) -> None:

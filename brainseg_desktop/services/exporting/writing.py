@@ -19,7 +19,7 @@ from brainseg_desktop.core.labels import TISSUE_NAMES, LabelScheme, Tissue
 from brainseg_desktop.core.volume import Source
 from brainseg_desktop.io import atomic
 from brainseg_desktop.io.dicom.header import DicomHeader
-from brainseg_desktop.io.schemes import PROGRAM
+from brainseg_desktop.io.schemes import PROGRAM, SIDECAR_FORMAT
 from brainseg_desktop.services.alignment.placing import alignment_record
 
 
@@ -84,6 +84,7 @@ def description(
     voxel_ml = case.grid.voxel_volume_ml if case.grid.spacing_known else None
     regions = {region.name: int(sum(counts[int(t)] for t in region.tissues)) for region in scheme.regions}
     return {
+        "format": SIDECAR_FORMAT,
         "program": PROGRAM,
         "program_version": __version__,
         "notice": "Research use only. Not a medical device.",

@@ -21,7 +21,7 @@ from brainseg_desktop.core.labels import LabelScheme
 from brainseg_desktop.core.volume import Source
 from brainseg_desktop.io import nifti
 from brainseg_desktop.io.atomic import staged, write_error
-from brainseg_desktop.io.schemes import PROGRAM, scheme_named, sidecar_path
+from brainseg_desktop.io.schemes import PROGRAM, SIDECAR_FORMAT, scheme_named, sidecar_path
 from brainseg_desktop.services.opening import load_mask
 from brainseg_desktop.services.studies.results import Exclusion, Material, RatingFile
 
@@ -128,6 +128,7 @@ def write_consensus(consensus: Consensus, path: Path) -> tuple[Path, Path]:
         raise UserError("would_overwrite_input", path=path)
     content = nifti.mask_bytes(path, consensus.labels, consensus.scheme, consensus.source, consensus.grid)
     about = {
+        "format": SIDECAR_FORMAT,
         "program": PROGRAM,
         "program_version": __version__,
         "notice": "Research use only. Not a medical device.",

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from brainseg_desktop.core.errors import UserError
-from brainseg_desktop.io.atomic import write_bytes, write_error
+from brainseg_desktop.io.atomic import set_aside, write_bytes, write_error
 from brainseg_desktop.services.paths import state_dir
 
 _FILE = "studies.json"
@@ -19,10 +19,17 @@ _log = logging.getLogger(__name__)
 
 
 def known_studies() -> tuple[Path, ...]:
-    """Their folders, the one opened last first."""
+    """Their folders, the one opened last first.
+
+    The file states no version: a later form must have another name.
+    """
+    path = state_dir() / _FILE
     try:
-        found = msgspec.json.decode((state_dir() / _FILE).read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = msgspec.json.decode(path.read_bytes(), type=list[str])
+    except OSError:
+        return ()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _log.warning("known studies not readable, set aside as %s", set_aside(path).name)
         return ()
     return tuple(Path(text) for text in found)
 

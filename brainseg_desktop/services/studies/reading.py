@@ -19,7 +19,7 @@ from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.core.study import AI_KEY, Reading
 from brainseg_desktop.io import nifti
 from brainseg_desktop.io.atomic import write_bytes, write_error
-from brainseg_desktop.io.schemes import PROGRAM
+from brainseg_desktop.io.schemes import PROGRAM, SIDECAR_FORMAT
 from brainseg_desktop.io.study import ReadingRecord, Sidecar, sealed
 from brainseg_desktop.services.export import export_rating
 from brainseg_desktop.services.opening import mask_labels, read_case
@@ -192,7 +192,7 @@ def write_record(study: Study, reading: Reading, record: ReadingRecord) -> None:
         raise UserError("claim_lost", path=study.folder)
     study.claim.check()
     found = _refuse_locked(study, reading)
-    content: dict[str, Any] = {"program": PROGRAM, "case": reading.case}
+    content: dict[str, Any] = {"format": SIDECAR_FORMAT, "program": PROGRAM, "case": reading.case}
     if found is not None:
         content, last = found.content, found.record
         # How far the mask is, only writing the mask decides: a save may have ended since `record` was made.

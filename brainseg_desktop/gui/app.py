@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from brainseg_desktop.core.errors import UserError
@@ -18,6 +19,7 @@ from brainseg_desktop.gui.keys import unusable_keys
 from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.tasks.unkept import tell_unkept
 from brainseg_desktop.gui.theme import THEMES, apply_theme
+from brainseg_desktop.io.resources import resources_dir
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.language import use_language
 from brainseg_desktop.services.logs import CrashFile, start_logging, stop_logging
@@ -58,6 +60,9 @@ def run(paths: Sequence[Path] = ()) -> int:
     """
     app = Application(sys.argv[:1])
     app.setApplicationName("BrainSeg Desktop")
+    # Desktops find the menu entry by this name, and with it the icon of a task bar.
+    app.setDesktopFileName("brainseg-desktop")
+    app.setWindowIcon(QIcon(str(resources_dir() / "brainseg-desktop.svg")))
     start_logging()
     crash_file = CrashFile()
     left = crash_file.open()

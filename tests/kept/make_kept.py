@@ -256,6 +256,14 @@ def _bare(schema: Any) -> Any:
     }
 
 
+def keep_card() -> None:
+    """The card of the bundled network; its weights are too large to be kept."""
+    from brainseg_desktop.io.resources import models_dir
+
+    (PLACE / "network").mkdir()
+    shutil.copyfile(models_dir() / "glioma-unet" / "model.toml", PLACE / "network" / "model.toml")
+
+
 def finish() -> None:
     """Copy what is there, without what only a running machine needs."""
     target = HERE / (sys.argv[1] if len(sys.argv) > 1 else brainseg_desktop.__version__)
@@ -283,6 +291,7 @@ def main() -> None:
     keep_display(PLACE / CASE)
     keep_exported(PLACE / CASE)
     keep_study(start)
+    keep_card()
     keep_journal(PLACE / CASE)
 
 

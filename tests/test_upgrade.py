@@ -21,6 +21,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.history import LabelMap
 from brainseg_desktop.inference.registry import read_card
 from brainseg_desktop.io import journal_format
+from brainseg_desktop.io.journal import move_to_exported
 from brainseg_desktop.io.layouts import find_case
 from brainseg_desktop.services import choices
 from brainseg_desktop.services.case_display import CaseDisplay, DisplayKeeper, display_path, load_display
@@ -351,6 +352,18 @@ def test_a_newer_journal_is_told_and_kept(place: Place, case: Case, session: Ses
     session.close()
     assert len(pending(state_dir())) == 1
     assert path.read_bytes() == content
+
+
+def test_a_newer_journal_of_an_exported_mask_stays(place: Place) -> None:
+    folder = place(__version__) / "home" / "state" / "journals"
+    (path,) = (folder / "exported").glob("*.journal")
+    (own,) = folder.glob("*.journal")
+    content = path.read_bytes()
+    header = journal_format.read_journal(path).header
+    newer = content[:4] + b"\x02" + content[5:]
+    path.write_bytes(newer)
+    assert move_to_exported(own, header, path.stem.rpartition("-")[2]) == path
+    assert path.read_bytes() == newer
 
 
 def test_a_newer_study_is_refused_and_kept(place: Place) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from pytestqt.qtbot import QtBot
 
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.services.notice import accepted
 from brainseg_desktop.services.recovery import pending
+from brainseg_desktop.services.settings import Settings, save_settings
 from tests.gui.conftest import open_case
 from tests.gui.test_crash_safety import paint_at
 
@@ -164,14 +167,15 @@ def test_two_windows_on_one_case_keep_their_strokes_apart(
     assert len(pending(state)) == 2
 
 
-def test_the_program_starts_with_a_file_and_shows_it(sample: Path, own_home: Path) -> None:
+def test_the_program_starts_with_a_file_and_shows_it(sample: Path) -> None:
     """The real program in a process of its own, as a desktop starts it."""
+    save_settings(accepted(Settings(), date(2026, 1, 2)))
     code = (
         "import sys; sys.argv[0] = 'brainseg-desktop'\n"
         "from brainseg_desktop.gui import app\n"
         "make = app.make_window\n"
-        "def made(qapp):\n"
-        "    window = make(qapp)\n"
+        "def made(qapp, scrubber):\n"
+        "    window = make(qapp, scrubber)\n"
         "    def shown(case, key):\n"
         "        print(case.name, len(case.volumes))\n"
         "        window.close()\n"

@@ -63,9 +63,9 @@ class Touring(QObject):
         self._done = False
         self._ran = False
         self._kept: dict[str, Any] = {}
-        # Widgets move for many reasons (a dock, a scroll bar, a message above the pictures): it is looked.
+        # Widgets move for many reasons: a dock, a scroll bar, a message above the pictures; and windows open.
         self._looking = QTimer(self, interval=_LOOK_MS)
-        self._looking.timeout.connect(self._point)
+        self._looking.timeout.connect(self._look_again)
         self._reading = QTimer(self, interval=_READ_MS, singleShot=True)
         self._reading.timeout.connect(lambda: self._go(1))
         self._listen()
@@ -251,6 +251,10 @@ class Touring(QObject):
             self.card.set_forward(tr("Next"), main=True)
             self._point()
             self._reading.start()
+
+    def _look_again(self) -> None:
+        self._look()
+        self._point()
 
     def _network_runs(self, running: bool) -> None:
         if self.card is None or self.step != "segment":

@@ -22,7 +22,7 @@ class Step:
     Parameters
     ----------
     name, title, text : str
-        The text in English; what it may name in braces are folders.
+        In English; a name in braces stands for the key of that action.
     target : function
         The control that the card points at; None for none.
     measure : function
@@ -108,16 +108,16 @@ STEPS = (
     Step(
         "window",
         "Set the contrast",
-        "Press V or this button, then drag over a picture: sideways for the window, up and down for the "
-        "level. Ctrl+J brings the first contrast back.",
+        "Press {window} or this button, then drag over a picture: sideways for the window, up and down for "
+        "the level. {auto_window} brings the first contrast back.",
         _button("window"),
         lambda window: dict(window.state.windows),
     ),
     Step(
         "segment",
         "Let the network outline",
-        "Press Segment with AI. The first slices show after a second or two; the whole takes a few seconds "
-        "more.",
+        "Press Segment with AI, or {segment}. The first slices show after a second or two; the whole takes "
+        "a few seconds more.",
         _button("segment"),
         lambda window: _count(window, RaterKind.MODEL),
         lambda before, now: now > before,
@@ -133,7 +133,8 @@ STEPS = (
     Step(
         "paint",
         "Correct with the brush",
-        "Press P or this button and paint into a picture. Hold Ctrl to erase; Shift+wheel changes the size.",
+        "Press {brush} or this button and paint into a picture. Hold Ctrl to erase; Shift+wheel changes the "
+        "size.",
         _button("brush"),
         lambda window: (_depth(window), window.state.mode),
         _painted,
@@ -141,7 +142,7 @@ STEPS = (
     Step(
         "undo",
         "Take it back",
-        "Press Ctrl+Z or this button. Its name says which step goes; every step is on the disk at once and "
+        "Press {undo} or this button. Its name says which step goes; every step is on the disk at once and "
         "survives a crash.",
         _button("undo"),
         _depth,
@@ -150,7 +151,7 @@ STEPS = (
     Step(
         "compare",
         "Measure the agreement",
-        "Dice and volumes here change while you paint. Press Compare, at the upper right, for all measures, "
+        "Dice and volumes here change while you paint. Press Compare or {compare} for all measures, "
         "or choose another mask to compare with.",
         _panel("compare"),
         _compared,
@@ -158,15 +159,15 @@ STEPS = (
     Step(
         "export",
         "Export the mask",
-        "Press Export, then Export in the dialog. The file is read back before it is called saved. "
-        "In the tour it goes into a folder that is deleted at the end.",
+        "Press Export or {export}, then Export in the dialog. The file is read back before it is called "
+        "saved. In the tour it goes into a folder that is deleted at the end.",
         _button("export"),
         lambda window: window.touring.exports,
     ),
     Step(
         "end",
         "That is the whole way",
-        "Drop a case folder onto the window to begin with your own. F1 lists all keys. Finish closes the "
+        "Drop a case folder onto the window to begin with your own. {help} lists all keys. Finish closes the "
         "sample and leaves nothing behind.",
         needs_hands=False,
     ),

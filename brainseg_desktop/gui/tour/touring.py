@@ -210,7 +210,7 @@ class Touring(QObject):
         self._place, step = place, STEPS[place]
         self._before = step.measure(self._window)
         self._done = self._ran = False
-        self.card.show_step(place, len(STEPS), tr(step.title), tr(step.text))
+        self.card.show_step(place, len(STEPS), tr(step.title), tr(step.text, **_keys(self._window)))
         word = tr("Finish") if place == len(STEPS) - 1 else tr("Skip") if step.needs_hands else tr("Next")
         self.card.set_forward(word, main=not step.needs_hands)
         target = step.target(self._window)
@@ -290,6 +290,11 @@ class Touring(QObject):
         # Something else is opened: its reader has left the tour.
         window.opener.began.connect(self.leave)
         window.studying.replacing.connect(self.leave)
+
+
+def _keys(window: MainWindow) -> dict[str, str]:
+    """The keys of actions as they are now; the words on the button of one that has none."""
+    return {name: a.shortcut().toString() or a.text() for name, a in window.actions_by_name.items()}
 
 
 def _go_to_tumour(window: MainWindow, case: Case) -> None:

@@ -448,6 +448,7 @@ ACTIONS = (
         ("Ctrl+,",),
         "Name, folders, look, keys, network and device",
     ),
+    ActionSpec(
         "tour", "Take the tour (3 minutes)", "Help", (), "Shows each step in this window, on the sample case"
     ),
     ActionSpec("sample", "Open the sample case", "Help", (), "A computed case that comes with the program"),

@@ -28,7 +28,7 @@ from brainseg_desktop.services.session import Session
 from brainseg_desktop.services.settings import load_settings
 from brainseg_desktop.services.worker_client import WorkerClient
 
-ENDED = "The program ended unexpectedly the last time. What it left behind stands below."
+ENDED = mark("The program ended unexpectedly the last time. What it left behind stands below.")
 
 
 def make_window(app: QApplication, scrubber: Scrubber | None = None) -> MainWindow:

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from brainseg_desktop.core.labels import TISSUE_NAMES
 from brainseg_desktop.gui.actions import ACTIONS, ActionSpec
-from brainseg_desktop.gui.dialogs.crash import open_log_folder
 from brainseg_desktop.gui.dialogs.dialogs import HelpSheet
+from brainseg_desktop.gui.file_manager import show_folder
 from brainseg_desktop.gui.icons import set_icons
 from brainseg_desktop.gui.keys import Keys, follow_keys, keys_in_use, without_first
 from brainseg_desktop.gui.theme import THEMES, apply_theme
@@ -279,8 +279,9 @@ class Commands:
             self._choose_label((tissues.index(self._window.state.tissue) + steps) % len(tissues))
 
     def _open_log_folder(self) -> None:
-        if not open_log_folder():
-            self._window.desk.say(tr("The folder could not be opened: {path}", path=log_dir()))
+        error = show_folder(log_dir(), make=True)
+        if error is not None:
+            self._window.desk.complain(error)
 
     def _show_help(self) -> None:
         sheet = HelpSheet(self._window, self.keys)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from brainseg_desktop import __version__
 from brainseg_desktop.io.atomic import write_bytes
+from brainseg_desktop.services.language import mark
 from brainseg_desktop.services.logs import last_lines
 from brainseg_desktop.services.scrubbing import Scrubber
 
 _LIBRARIES = ("PySide6-Essentials", "numpy", "scipy", "nibabel", "onnxruntime", "pydicom", "pyqtgraph")
-PRIVACY = (
+PRIVACY = mark(
     "Names of cases, files, folders and the user are replaced by stand-ins such as <name 1a2b3c4d>. "
     "Nothing is sent anywhere. Read the report before you hand it on."
 )

@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QFontDatabase
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.dialogs.dialogs import size_by_font
+from brainseg_desktop.gui.file_manager import show_folder
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.services.crash_report import PRIVACY, report_bug, save_report
 from brainseg_desktop.services.language import tr
@@ -101,8 +102,9 @@ class CrashWindow(QDialog):
             self._note.setText(tr("Saved: {path}", path=chosen))
 
     def _open_folder(self) -> None:
-        if not open_log_folder():
-            self._note.setText(tr("The folder could not be opened: {path}", path=log_dir()))
+        error = show_folder(log_dir(), make=True)
+        if error is not None:
+            self._note.setText(words(error))
 
 
 def show_report(parent: QWidget | None, said: str, report: str) -> CrashWindow:
@@ -124,16 +126,6 @@ def show_bug(parent: QWidget | None, error: BaseException) -> None:
         "Please copy the report for whoever looks after the program."
     )
     show_report(parent, said, report_bug(error, scrubber or Scrubber()))
-
-
-def open_log_folder() -> bool:
-    """Show the folder of the log in the system's file manager; False where that cannot be."""
-    folder = log_dir()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
 
 def install_hook(parent: QWidget | None) -> None:

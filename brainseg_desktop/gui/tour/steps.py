@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QWidget
 
 from brainseg_desktop.core.case import RaterKind
 from brainseg_desktop.gui.views.view_state import Mode
+from brainseg_desktop.services.language import mark
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
@@ -93,82 +94,103 @@ def _painted(before: tuple[int, Mode], now: tuple[int, Mode]) -> bool:
 STEPS = (
     Step(
         "start",
-        "Three minutes around the program",
-        "This is a computed case that shows no patient. Each card asks you to do one thing, and goes on when "
-        "you have done it. Esc ends the tour at any time; nothing of it is kept.",
+        mark("Three minutes around the program"),
+        mark(
+            "This is a computed case that shows no patient. Each card asks you to do one thing, and goes "
+            "on when you have done it. Esc ends the tour at any time; nothing of it is kept."
+        ),
         needs_hands=False,
     ),
     Step(
         "scroll",
-        "Scroll through the slices",
-        "Turn the wheel over a picture, or press Up and Down. All four sequences follow. Ctrl+wheel zooms.",
+        mark("Scroll through the slices"),
+        mark(
+            "Turn the wheel over a picture, or press Up and Down. All four sequences follow. Ctrl+wheel "
+            "zooms."
+        ),
         _view,
         lambda window: window.state.cursor,
     ),
     Step(
         "window",
-        "Set the contrast",
-        "Press {window} or this button, then drag over a picture: sideways for the window, up and down for "
-        "the level. {auto_window} brings the first contrast back.",
+        mark("Set the contrast"),
+        mark(
+            "Press {window} or this button, then drag over a picture: sideways for the window, up and "
+            "down for the level. {auto_window} brings the first contrast back."
+        ),
         _button("window"),
         lambda window: dict(window.state.windows),
     ),
     Step(
         "segment",
-        "Let the network outline",
-        "Press Segment with AI, or {segment}. The first slices show after a second or two; the whole takes "
-        "a few seconds more.",
+        mark("Let the network outline"),
+        mark(
+            "Press Segment with AI, or {segment}. The first slices show after a second or two; the whole "
+            "takes a few seconds more."
+        ),
         _button("segment"),
         lambda window: _count(window, RaterKind.MODEL),
         lambda before, now: now > before,
     ),
     Step(
         "label",
-        "Choose what to paint",
-        "Your own mask starts from the outline; the network's stays as it is. Choose another label here, or "
-        "press 1 to 4.",
+        mark("Choose what to paint"),
+        mark(
+            "Your own mask starts from the outline; the network's stays as it is. Choose another label "
+            "here, or press 1 to 4."
+        ),
         _panel("labels"),
         lambda window: window.state.tissue,
     ),
     Step(
         "paint",
-        "Correct with the brush",
-        "Press {brush} or this button and paint into a picture. Hold Ctrl to erase; Shift+wheel changes the "
-        "size.",
+        mark("Correct with the brush"),
+        mark(
+            "Press {brush} or this button and paint into a picture. Hold Ctrl to erase; Shift+wheel "
+            "changes the size."
+        ),
         _button("brush"),
         lambda window: (_depth(window), window.state.mode),
         _painted,
     ),
     Step(
         "undo",
-        "Take it back",
-        "Press {undo} or this button. Its name says which step goes; every step is on the disk at once and "
-        "survives a crash.",
+        mark("Take it back"),
+        mark(
+            "Press {undo} or this button. Its name says which step goes; every step is on the disk at "
+            "once and survives a crash."
+        ),
         _button("undo"),
         _depth,
         lambda before, now: now < before,
     ),
     Step(
         "compare",
-        "Measure the agreement",
-        "Dice and volumes here change while you paint. Press Compare or {compare} for all measures, "
-        "or choose another mask to compare with.",
+        mark("Measure the agreement"),
+        mark(
+            "Dice and volumes here change while you paint. Press Compare or {compare} for all measures, "
+            "or choose another mask to compare with."
+        ),
         _panel("compare"),
         _compared,
     ),
     Step(
         "export",
-        "Export the mask",
-        "Press Export or {export}, then Export in the dialog. The file is read back before it is called "
-        "saved. In the tour it goes into a folder that is deleted at the end.",
+        mark("Export the mask"),
+        mark(
+            "Press Export or {export}, then Export in the dialog. The file is read back before it is "
+            "called saved. In the tour it goes into a folder that is deleted at the end."
+        ),
         _button("export"),
         lambda window: window.touring.exports,
     ),
     Step(
         "end",
-        "That is the whole way",
-        "Drop a case folder onto the window to begin with your own. {help} lists all keys. Finish closes the "
-        "sample and leaves nothing behind.",
+        mark("That is the whole way"),
+        mark(
+            "Drop a case folder onto the window to begin with your own. {help} lists all keys. Finish "
+            "closes the sample and leaves nothing behind."
+        ),
         needs_hands=False,
     ),
 )

@@ -448,6 +448,11 @@ ACTIONS = (
         ("Ctrl+,",),
         "Name, folders, look, keys, network and device",
     ),
+    ActionSpec(
+        "tour", "Take the tour (3 minutes)", "Help", (), "Shows each step in this window, on the sample case"
+    ),
+    ActionSpec("sample", "Open the sample case", "Help", (), "A computed case that comes with the program"),
+    ActionSpec("log_folder", "Open log folder", "Help", (), "Where the log of the program is written"),
     ActionSpec("help", "Keys and mouse", "Help", ("F1",), "This sheet"),
     ActionSpec(
         "about",

@@ -142,8 +142,7 @@ SENTENCES: dict[str, str] = {
         "alone."
     ),
     "mask_alone": (
-        "{path} is a mask, and no images lie beside it. Open the images first, then drop the mask onto the "
-        "window."
+        "{path} is a mask without its images. Open the images first, then drop the mask onto the window."
     ),
     "whole_exam_taken": "{path} is one file of an exam; the whole exam was opened.",
     "series_unassigned": (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from owners import Environment, Owned, Package, is_code, package_of
+from owners import Environment, Owned, Package, is_code, is_font, package_of
 
 HERE = Path(__file__).resolve().parent / "third_party"
 OUR_NAME = "brainseg-desktop"
@@ -167,7 +167,10 @@ class _Collector:
         shown = path.relative_to(self.bundle).as_posix()
         inside = path.is_relative_to(self.contents)
         place = path.relative_to(self.contents).as_posix() if inside else shown
-        if not is_code(path):
+        code = is_code(path)
+        if not code and self._resource(place):
+            return
+        if not code and not is_font(path):
             owned = self.environment.owner_of_place(place)
             if owned is not None and owned.distribution != OUR_NAME:
                 self._distribution(owned.distribution)
@@ -275,6 +278,19 @@ class _Collector:
         part.texts.update(read_texts(entry.get("texts", [])))
         self.parts[f"{key} distribution"] = part
         return part
+
+    def _resource(self, place: str) -> bool:
+        """Take in the work of others that a file of our resources is; False where it is our own."""
+        for entry in self.table["resource"]:
+            if place.startswith(f"{entry['folder']}/"):
+                part = self._part(
+                    entry["title"], entry["version"], "resource", entry["licence"], entry["source"]
+                )
+                text = self.contents / entry["text"]
+                if text.is_file():
+                    part.texts["LICENCE"] = text.read_text("utf-8")
+                return True
+        return False
 
     def _python(self) -> Part:
         version = ".".join(map(str, sys.version_info[:3]))

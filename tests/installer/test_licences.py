@@ -299,3 +299,19 @@ def test_code_is_known_by_what_it_begins_with(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(start)
         assert is_code(path) is code
+
+
+def test_bundle_of_macos_is_read_and_gets_its_notices(build: Build) -> None:
+    contents = build.bundle / "Contents"
+    (contents / "MacOS").mkdir(parents=True)
+    (build.bundle / "brainseg").rename(contents / "MacOS" / "brainseg")
+    (build.bundle / "_internal").rename(contents / "Frameworks")
+    (contents / "Resources").mkdir()
+    (contents / "Frameworks" / "resources").rename(contents / "Resources" / "resources")
+    (contents / "Frameworks" / "resources").symlink_to("../Resources/resources")
+    assert run(build) == []
+    table = json.loads((contents / "Resources/resources/licences/third-party.json").read_text("utf-8"))
+    assert {part["name"] for part in table["parts"]} > {"Qt", "Python", "libtiff"}
+    (contents / "Frameworks" / "libmystery.dylib").write_bytes(b"\xcf\xfa\xed\xfe")
+    (problem,) = run(build)
+    assert "Contents/Frameworks/libmystery.dylib" in problem

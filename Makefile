@@ -1,5 +1,7 @@
 # make run    opens the sample case; without a display it does the whole job and says where the results are
 # make test   everything that must be green
+# make package       the .deb and the .tar.gz of the app, into dist/
+# make package-test  both tried in a clean Debian without Python (as the administrator)
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -7,19 +9,31 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SYSTEM := $(VENV)/.system
 TEST_SYSTEM := $(VENV)/.test-system
-CODE := brainseg_desktop tests resources
+CODE := brainseg_desktop tests resources installer
 # What Qt's wheels load at run time, and a font to draw with.
 PACKAGES := libegl1 libgl1 libopengl0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxkbcommon-x11-0 \
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 fonts-dejavu-core
 # A real archive for the tests of PACS (some 10 MB with what it needs); the program itself does without.
 TEST_PACKAGES := orthanc orthanc-dicomweb
+# What freezing and packing needs beside them, and what trying the packages needs.
+FREEZE := build/freeze
+PACKAGE_PACKAGES := binutils dpkg-dev libwayland-client0 libwayland-cursor0 libwayland-egl1 libdrm2 libzstd1
+PACKAGE_TEST_PACKAGES := debootstrap xvfb xdotool
 # Which of the packages $(1) are not there, and how they come.
 MISSING = $$(for p in $(1); do \
 	dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | xargs)
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: run test lint format bench bench-napari selftest sample translations
+# Install them where that is allowed, else say how.
+NEED = missing=$(call MISSING,$(1)); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && $(APT_INSTALL) $$missing; \
+	elif [ -n "$$missing" ]; then \
+		echo "Run first:  sudo apt-get install $$missing"; exit 1; \
+	fi
+
+.PHONY: run test lint format bench bench-napari selftest sample translations package package-test
 
 run: $(INSTALLED) $(SYSTEM)
 	@$(BIN)/brainseg open resources/sample --if-no-display out
@@ -70,6 +84,23 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "Python 3.11 or newer with venv is needed: apt-get install python3 python3-venv"; exit 1; fi
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# A Python of its own, so that nothing of development comes along.
+package: $(FREEZE)/.installed
+	@$(call NEED,$(PACKAGES) $(PACKAGE_PACKAGES))
+	$(FREEZE)/bin/python installer/freeze.py
+	$(FREEZE)/bin/python installer/linux/package.py
+
+package-test: $(FREEZE)/.installed
+	@$(call NEED,$(PACKAGE_TEST_PACKAGES))
+	$(FREEZE)/bin/python installer/smoke/smoke.py
+
+$(FREEZE)/.installed: pyproject.toml constraints.txt
+	@if ! $(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Python 3.11 or newer with venv is needed: apt-get install python3 python3-venv"; exit 1; fi
+	$(PYTHON) -m venv --clear $(FREEZE)
+	$(FREEZE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[freeze]'
 	touch $@
 
 # Other systems than Debian and its kin bring these libraries with their desktop.

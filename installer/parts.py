@@ -45,6 +45,9 @@ EXCLUDED_MODULES = [
     "setuptools",
     "pkg_resources",
     "networkx",
+    # 15 MB for a form of picture that no report has.
+    "PIL._avif",
+    "PIL._imagingtk",
     "_uuid",
     # Modules of Qt of which nothing is used. The program itself goes to no network through Qt.
     *(
@@ -53,19 +56,28 @@ EXCLUDED_MODULES = [
     ),
 ]
 
-# Of the libraries of the machine that freezes, only these come along: what a station may lack (Qt's helpers for
-# X11) and what Python itself was built with. All else (libstdc++, GLib, fontconfig, drivers ...) belongs to the
-# desktop the program runs on, whose own parts would clash with copies from elsewhere.
+# Of the libraries of the machine that freezes, only these come along: what a station may lack (Qt's helpers
+# for X11) and what Python itself was built with. All else (libstdc++, GLib, fontconfig, drivers ...) belongs
+# to the desktop the program runs on, whose own parts would clash with copies from elsewhere.
 KEPT_SYSTEM_LIBRARIES = re.compile(
-    r"libpython3|libxcb-(cursor|icccm|image|keysyms|render-util|util|xkb)\b|libxkbcommon"
+    r"libpython3|libxcb-(cursor|icccm|image|keysyms|render-util|shape|util|xkb)\b|libxkbcommon"
     r"|lib(ssl|crypto|sqlite3)\b"
 )
+
+# What torch loads when it is imported; the CUDA build has it.
+_OF_TORCH = {"torch", "sympy", "networkx", "safetensors", "setuptools"}
+
+
+def excluded_modules(*, cuda: bool = False) -> list[str]:
+    """Modules that stay out of the standard build, or of the one with torch for CUDA."""
+    return [name for name in EXCLUDED_MODULES if not (cuda and name in _OF_TORCH)]
+
 
 _QT = r"PySide6/(Qt/)?"
 _LEFT_OUT = [
     # The virtual keyboard is GPL; Qml and Quick come with it and are not used otherwise.
-    _QT + r"lib/libQt6(VirtualKeyboard|Qml|Quick|Pdf|Sql|Designer|Help|Test|Labs|UiTools|EglFS|Network)",
-    r"libQt6(EglFS|Network)",
+    _QT + r"lib/libQt6(VirtualKeyboard|Qml|Quick|Pdf|Sql|Designer|Help|Test|Labs|UiTools|Egl(FS|Fs)|Network)",
+    r"libQt6(Egl(FS|Fs)|Network)",
     _QT + r"plugins/(designer|egldeviceintegrations|generic|networkinformation|qml.*|sqldrivers|tls)/",
     _QT + r"plugins/(vectorimageformats|wayland-graphics-integration-server|printsupport)/",
     _QT + r"plugins/platforminputcontexts/.*virtualkeyboard",

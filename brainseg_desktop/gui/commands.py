@@ -143,6 +143,7 @@ class Commands:
             "swap_pair": self._window.agreement.swap,
             "majority": lambda: self._window.agreement.ask_consensus("majority"),
             "staple": lambda: self._window.agreement.ask_consensus("staple"),
+            "guide": self._show_guide,
             "help": self._show_help,
             "settings": self._window.settings_shower.show,
             "about": self._window.settings_shower.show_about,
@@ -277,6 +278,11 @@ class Commands:
         sheet = HelpSheet(self._window, self.keys)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.show()
+
+    def _show_guide(self) -> None:
+        from brainseg_desktop.gui.guide.guide_window import show_guide
+
+        show_guide(self._window)
 
     def set_theme(self, light: bool) -> None:
         """Change to the light or the dark look, and remember it."""

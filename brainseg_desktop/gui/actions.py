@@ -442,6 +442,9 @@ ACTIONS = (
         "close_study", "Close study", "Study", (), "Let the study go; an open reading is kept as draft"
     ),
     ActionSpec(
+        "guide", "User guide", "Help", ("Shift+F1",), "Each task with pictures, opened where you are working"
+    ),
+    ActionSpec(
         "settings",
         "Settings...",
         "Help",

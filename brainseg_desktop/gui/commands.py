@@ -148,6 +148,7 @@ class Commands:
             "tour": self._window.touring.ask,
             "sample": lambda: self._window.open_path(self._window.empty.sample),
             "log_folder": self._open_log_folder,
+            "guide": self._show_guide,
             "help": self._show_help,
             "settings": self._window.settings_shower.show,
             "about": self._window.settings_shower.show_about,
@@ -287,6 +288,11 @@ class Commands:
         sheet = HelpSheet(self._window, self.keys)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.show()
+
+    def _show_guide(self) -> None:
+        from brainseg_desktop.gui.guide.guide_window import show_guide
+
+        show_guide(self._window)
 
     def set_theme(self, light: bool) -> None:
         """Change to the light or the dark look, and remember it."""

@@ -35,7 +35,7 @@ NEED = missing=$(call MISSING,$(1)); \
 		echo "Run first:  sudo apt-get install $$missing"; exit 1; \
 	fi
 
-.PHONY: run test lint format bench bench-napari selftest sample translations package package-test
+.PHONY: run test lint format bench bench-napari selftest sample translations guide package package-test
 
 run: $(INSTALLED) $(SYSTEM)
 	@$(BIN)/brainseg open resources/sample --if-no-display out
@@ -75,6 +75,13 @@ translations: $(INSTALLED)
 # Needs the ICBM152 template, which comes with nilearn; a folder of its own keeps that out of the program.
 sample: build/nilearn/.installed
 	build/nilearn/bin/python resources/sample/make_sample.py
+
+# Takes the guide's pictures from the running program and renders its text for the web; the surface needs OpenGL.
+guide: $(INSTALLED) $(SYSTEM)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python resources/guide/make_pictures.py
+	@if command -v xvfb-run >/dev/null; then QT_QPA_PLATFORM=xcb xvfb-run -a -s '-screen 0 1600x1000x24' \
+		$(BIN)/python resources/guide/make_pictures.py surface; fi
+	$(BIN)/python resources/guide/make_web.py --into build/guide
 
 build/nilearn/.installed:
 	$(PYTHON) -m venv build/nilearn

@@ -40,12 +40,13 @@ def freeze() -> Path:
     for library in FROZEN.glob("_internal/libpython3*.so.*"):
         # Some builds of Python carry their debugging symbols; the wheels' own libraries are left as they are.
         subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
+    made = FROZEN.with_name("BrainSeg Desktop.app") if sys.platform == "darwin" else FROZEN
     try:
-        parts = check(FROZEN, Environment(), __version__)
+        parts = check(made, Environment(), __version__)
     except RefusedError as refusal:
         raise SystemExit(f"This may not be shipped:\n{refusal}") from refusal
     print(f"{len(parts)} parts of others, all under licences that may be shipped; notices written.")
-    return FROZEN
+    return made
 
 
 if __name__ == "__main__":

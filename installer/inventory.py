@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from owners import Environment, Owned, Package, is_code, package_of
+from owners import Environment, Owned, Package, is_code, is_font, package_of
 
 HERE = Path(__file__).resolve().parent / "third_party"
 OUR_NAME = "brainseg-desktop"
@@ -38,6 +38,7 @@ _NAMES = {
     "MPL-2.0": "MPL-2.0",
     "MPL-2.0 AND MIT": "MPL-2.0 AND MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "NVIDIA Proprietary Software": "LicenseRef-NVIDIA-Proprietary",
     "Python Software Foundation License": "PSF-2.0",
     "The Unlicense (Unlicense)": "Unlicense",
 }
@@ -80,6 +81,12 @@ def read_table(path: Path = HERE / "parts.toml") -> dict[str, Any]:
         return tomllib.load(stream)
 
 
+def contents_of(bundle: Path) -> list[Path]:
+    """The folders with the libraries and resources; a bundle of macOS has them apart, with links between."""
+    places = ("_internal", "Contents/Frameworks", "Contents/Resources")
+    return [bundle / place for place in places if (bundle / place).is_dir()] or [bundle]
+
+
 def frozen_modules(bundle: Path) -> list[str]:
     """Names of the modules inside the frozen executables.
 
@@ -91,7 +98,8 @@ def frozen_modules(bundle: Path) -> list[str]:
     from PyInstaller.archive.readers import CArchiveReader, NotAnArchiveError
 
     names: set[str] = set()
-    for path in bundle.iterdir():
+    programs = bundle / "Contents" / "MacOS"
+    for path in (programs if programs.is_dir() else bundle).iterdir():
         if not path.is_file():
             continue
         try:
@@ -156,18 +164,20 @@ class _Collector:
             table,
             find_package,
         )
-        self.contents = next(
-            (d for d in (bundle / "_internal", bundle / "Contents" / "Frameworks") if d.is_dir()), bundle
-        )
+        self.contents = contents_of(bundle)
         self.parts: dict[str, Part] = {}
         self.unowned: set[str] = set()
         self.result = Inventory()
 
     def add_file(self, path: Path) -> None:
         shown = path.relative_to(self.bundle).as_posix()
-        inside = path.is_relative_to(self.contents)
-        place = path.relative_to(self.contents).as_posix() if inside else shown
-        if not is_code(path):
+        around = next((folder for folder in self.contents if path.is_relative_to(folder)), None)
+        inside = around is not None
+        place = path.relative_to(around).as_posix() if around is not None else shown
+        code = is_code(path)
+        if not code and self._resource(place):
+            return
+        if not code and not is_font(path):
             owned = self.environment.owner_of_place(place)
             if owned is not None and owned.distribution != OUR_NAME:
                 self._distribution(owned.distribution)
@@ -275,6 +285,19 @@ class _Collector:
         part.texts.update(read_texts(entry.get("texts", [])))
         self.parts[f"{key} distribution"] = part
         return part
+
+    def _resource(self, place: str) -> bool:
+        """Take in the work of others that a file of our resources is; False where it is our own."""
+        for entry in self.table["resource"]:
+            if place.startswith(f"{entry['folder']}/"):
+                part = self._part(
+                    entry["title"], entry["version"], "resource", entry["licence"], entry["source"]
+                )
+                for text in (folder / entry["text"] for folder in self.contents):
+                    if text.is_file():
+                        part.texts["LICENCE"] = text.read_text("utf-8")
+                return True
+        return False
 
     def _python(self) -> Part:
         version = ".".join(map(str, sys.version_info[:3]))

@@ -24,6 +24,7 @@ _MAGIC = (
     b"\xce\xfa\xed\xfe",
     b"\xcf\xfa\xed\xfe",
 )
+_FONTS = {".ttf", ".otf", ".pfb", ".pfa", ".woff", ".woff2"}
 _LIBRARY_NAME = re.compile(r"\.(dll|dylib|pyd|so(\.[0-9A-Za-z.]+)?)$", re.IGNORECASE)
 
 
@@ -36,6 +37,11 @@ def is_code(path: Path) -> bool:
     # A universal file of macOS begins like a class of Java, which has a version where it has a small count.
     universal = start[:4] == b"\xca\xfe\xba\xbe" and int.from_bytes(start[4:8], "big") < 20
     return universal or start.startswith(_MAGIC)
+
+
+def is_font(path: Path) -> bool:
+    """Whether a file is a font; those have licences of their own."""
+    return path.suffix.lower() in _FONTS
 
 
 def digest(path: Path) -> str:
@@ -143,7 +149,7 @@ class Environment:
     def is_interpreters(self, place: str, path: Path) -> bool:
         """Whether a file is part of Python itself.
 
-        The content decides; the name does for libpython, which the build strips, and on macOS (signed anew).
+        The content decides; for libpython, which the build strips, and on macOS, which signs anew, the name.
         """
         if sys.platform == "darwin" or path.name.startswith("libpython3"):
             return path.name in self._interpreter_files.values() or "lib-dynload/" in place

@@ -70,6 +70,15 @@ KEPT_SYSTEM_LIBRARIES = re.compile(
     r"|lib(ssl|crypto|sqlite3)\b"
 )
 
+# What torch loads when it is imported; the CUDA build has it.
+_OF_TORCH = {"torch", "sympy", "networkx", "safetensors", "setuptools"}
+
+
+def excluded_modules(*, cuda: bool = False) -> list[str]:
+    """Modules that stay out of the standard build, or of the one with torch for CUDA."""
+    return [name for name in EXCLUDED_MODULES if not (cuda and name in _OF_TORCH)]
+
+
 _QT = r"PySide6/(Qt/)?"
 _LEFT_OUT = [
     # The virtual keyboard is GPL; Qml and Quick come with it and are not used otherwise.

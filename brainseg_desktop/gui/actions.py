@@ -442,12 +442,20 @@ ACTIONS = (
         "close_study", "Close study", "Study", (), "Let the study go; an open reading is kept as draft"
     ),
     ActionSpec(
+        "guide", "User guide", "Help", ("Shift+F1",), "Each task with pictures, opened where you are working"
+    ),
+    ActionSpec(
         "settings",
         "Settings...",
         "Help",
         ("Ctrl+,",),
         "Name, folders, look, keys, network and device",
     ),
+    ActionSpec(
+        "tour", "Take the tour (3 minutes)", "Help", (), "Shows each step in this window, on the sample case"
+    ),
+    ActionSpec("sample", "Open the sample case", "Help", (), "A computed case that comes with the program"),
+    ActionSpec("log_folder", "Open log folder", "Help", (), "Where the log of the program is written"),
     ActionSpec("help", "Keys and mouse", "Help", ("F1",), "This sheet"),
     ActionSpec(
         "about",

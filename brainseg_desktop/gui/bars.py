@@ -62,7 +62,7 @@ def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -
             tr("St&udy"),
             "new_study open_study last_study - study_window - accept_reading save_reading - close_study",
         ),
-        (tr("&Help"), "help about"),
+        (tr("&Help"), "guide tour sample - help - log_folder about"),
     ):
         menu = bar.addMenu(title)
         for name in names.split():

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from brainseg_desktop.core.labels import TISSUE_NAMES
 from brainseg_desktop.gui.actions import ACTIONS, ActionSpec
 from brainseg_desktop.gui.dialogs.dialogs import HelpSheet
+from brainseg_desktop.gui.file_manager import show_folder
 from brainseg_desktop.gui.icons import set_icons
 from brainseg_desktop.gui.keys import Keys, follow_keys, keys_in_use, without_first
 from brainseg_desktop.gui.theme import THEMES, apply_theme
@@ -22,6 +23,7 @@ from brainseg_desktop.gui.views.slice_panel import SlicePanel
 from brainseg_desktop.gui.views.view_menu import make_view_menu
 from brainseg_desktop.gui.views.view_state import MaskStyle, Mode, OverlayKind, Split
 from brainseg_desktop.services.language import tr
+from brainseg_desktop.services.paths import log_dir
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.main_window import MainWindow
@@ -143,6 +145,10 @@ class Commands:
             "swap_pair": self._window.agreement.swap,
             "majority": lambda: self._window.agreement.ask_consensus("majority"),
             "staple": lambda: self._window.agreement.ask_consensus("staple"),
+            "tour": self._window.touring.ask,
+            "sample": lambda: self._window.open_path(self._window.empty.sample),
+            "log_folder": self._open_log_folder,
+            "guide": self._show_guide,
             "help": self._show_help,
             "settings": self._window.settings_shower.show,
             "about": self._window.settings_shower.show_about,
@@ -273,10 +279,20 @@ class Commands:
         if self._window.state.tissue in tissues:
             self._choose_label((tissues.index(self._window.state.tissue) + steps) % len(tissues))
 
+    def _open_log_folder(self) -> None:
+        error = show_folder(log_dir(), make=True)
+        if error is not None:
+            self._window.desk.complain(error)
+
     def _show_help(self) -> None:
         sheet = HelpSheet(self._window, self.keys)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.show()
+
+    def _show_guide(self) -> None:
+        from brainseg_desktop.gui.guide.guide_window import show_guide
+
+        show_guide(self._window)
 
     def set_theme(self, light: bool) -> None:
         """Change to the light or the dark look, and remember it."""

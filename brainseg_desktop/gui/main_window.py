@@ -68,6 +68,7 @@ from brainseg_desktop.gui.tasks.segmenting import Segmenting
 from brainseg_desktop.gui.tasks.setting import SettingsShower
 from brainseg_desktop.gui.tasks.starting import Starting
 from brainseg_desktop.gui.tasks.studying import CASE, KEY, Studying
+from brainseg_desktop.gui.tasks.welcoming import Welcoming
 from brainseg_desktop.gui.tools.brush_tool import BrushTool
 from brainseg_desktop.gui.tools.contour_freehand import LassoTool, ScissorsTool
 from brainseg_desktop.gui.tools.contour_nodes import PolygonTool, SplineTool
@@ -78,6 +79,7 @@ from brainseg_desktop.gui.tools.scribble_tool import ScribbleTool
 from brainseg_desktop.gui.tools.smart_brush import SmartBrush
 from brainseg_desktop.gui.tools.threshold_tool import ThresholdTool
 from brainseg_desktop.gui.tools.toolbox import Toolbox
+from brainseg_desktop.gui.tour.touring import TOUR, Touring
 from brainseg_desktop.gui.views.layouts import Layout, Shown, first_contents
 from brainseg_desktop.gui.views.overlay import Colour
 from brainseg_desktop.gui.views.plane import Orientation, Plane
@@ -90,6 +92,7 @@ from brainseg_desktop.services.case_display import DisplayKeeper
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.language import mark, tr, tr_many
 from brainseg_desktop.services.messages import words
+from brainseg_desktop.services.scrubbing import Scrubber
 from brainseg_desktop.services.session import Session
 from brainseg_desktop.services.settings import Brush, Settings, save_settings, with_recent
 from brainseg_desktop.services.worker_client import WorkerClient
@@ -114,10 +117,12 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session, self.jobs, self.client, self.settings = session, jobs, client, settings
         self.garbage: Garbage | None = None
+        # Keeps names of cases out of the log and of reports.
+        self.scrubber = Scrubber()
         self.setWindowTitle("BrainSeg Desktop")
         self.setAcceptDrops(True)
         self.resize(1440, 900)
-        self.state = ViewState(self)
+        self.state: ViewState = ViewState(self)
         self._restore_display()
         self.messages = MessageBar()
         self.desk = Desk(self, session, self.state, jobs, self.messages)
@@ -160,6 +165,8 @@ class MainWindow(QMainWindow):
         self.studying = Studying(self.desk, self, settings.device)
         self.archiving = Archiving(self.desk, self.open_path)
         self.settings_shower = SettingsShower(self)
+        self.welcoming = Welcoming(self)
+        self.touring: Touring = Touring(self)
         self.commands = Commands(self)
         self.actions_by_name = self.commands.make_actions()
         self.agreement.set_actions(self.actions_by_name)
@@ -301,14 +308,19 @@ class MainWindow(QMainWindow):
         self.empty.open_folder.connect(self.commands.open_folder)
         self.empty.open_sample.connect(self.open_path)
         self.empty.open_recent.connect(self.opener.open_key)
+        self.empty.take_tour.connect(self.touring.ask)
+        self.touring.replacing.connect(self._end_work_on_case)
+        self.touring.opened.connect(self._case_opened)
         state.cursor_changed.connect(lambda: self._where.setText(readout(state, None)))
 
     # Following the model ----------------------------------------------------------------------------
 
     def _case_opened(self, case: Case, key: str) -> None:
+        self.scrubber.learn_paths(v.source.path for v in case.volumes.values())
+        self.scrubber.learn([case.name])
         self.state.set_case(case)
-        of_study = key.startswith((KEY, CASE))
-        # Measurements and windows of a first reading would give a hidden repeat away.
+        of_study = key.startswith((KEY, CASE, TOUR))
+        # Measurements and windows of a first reading would give a hidden repeat away; a tour leaves nothing.
         self.kept.load(case, keep=not of_study)
         if not of_study:
             self.settings = with_recent(self.settings, key)
@@ -503,6 +515,9 @@ class MainWindow(QMainWindow):
         ):
             self.interpolating.drop()
             return
+        if event.key() == Qt.Key.Key_Escape and self.touring.is_on:
+            self.touring.leave()
+            return
         super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -532,6 +547,7 @@ class MainWindow(QMainWindow):
         return bool(mask_form(path)) or (named and read_name(nifti_stem(path)).kind is NameKind.MASK)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self.touring.leave()
         self.toolbox.finish()
         self.studying.close()
         self.archiving.close()

@@ -175,6 +175,7 @@ def _text(theme: Theme, points: float) -> str:
     QLabel#step {{ font-weight: 600; }}
     QLabel#score {{ font-size: {points * 1.6:.1f}pt; }}
     QFrame#tile {{ background: {theme.raised}; border-radius: 5px; }}
+    QFrame#tour {{ background: {theme.raised}; border: 2px solid {theme.bright}; border-radius: 7px; }}
     QFrame#message {{ background: {theme.raised}; border-left: 4px solid {theme.warning}; }}
     QFrame#message[kind="info"] {{ border-left: 4px solid {theme.good}; }}
     """

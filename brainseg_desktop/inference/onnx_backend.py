@@ -45,6 +45,8 @@ class OnnxSegmenter:
     def _open(self, weights: str) -> onnxruntime.InferenceSession:
         import onnxruntime
 
+        # What the variable set in `brainseg_desktop` does not reach: the event tracing of Windows.
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1

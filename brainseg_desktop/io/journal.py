@@ -36,6 +36,7 @@ from brainseg_desktop.io.journal_format import (
     digest_of,
     digest_of_images,
     frame,
+    is_newer,
     pack_time,
 )
 from brainseg_desktop.io.journal_replay import recount
@@ -318,13 +319,18 @@ def exported_path(journals: Path, header: Header, digest: str) -> Path:
 def move_to_exported(path: Path, header: Header, digest: str) -> Path:
     """Put a journal that holds nothing unsaved where the mask's next opening finds it; its new place.
 
+    One of a newer version that lies there already stays: its steps end with the very same labels.
+
     Raises
     ------
     OSError
     """
     target = exported_path(path.parent, header, digest)
     target.parent.mkdir(exist_ok=True)
-    path.replace(target)
+    if is_newer(target):
+        path.unlink()
+    else:
+        path.replace(target)
     return target
 
 

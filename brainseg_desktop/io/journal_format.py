@@ -211,6 +211,15 @@ def read_journal(path: Path) -> JournalContent:
     return JournalContent(header, about, labels, tuple(steps), length, unsaved, exported)
 
 
+def is_newer(path: Path) -> bool:
+    """Whether there is a journal that only a newer version of the program can read."""
+    try:
+        read_journal(path)
+    except UserError as error:
+        return error.code == "journal_newer"
+    return False
+
+
 def _frames(raw: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Kind, payload and end of each frame that checks, up to the first that does not."""
     place = len(MAGIC)

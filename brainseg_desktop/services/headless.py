@@ -30,12 +30,12 @@ from brainseg_desktop.services.alignment.placing import (
 )
 from brainseg_desktop.services.compare import compare
 from brainseg_desktop.services.export import export_rating, export_uncertainty
-from brainseg_desktop.services.logs import alias
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.models import find_network
 from brainseg_desktop.services.opening import OpenedCase, grid_source, open_case
 from brainseg_desktop.services.picture import write_picture
 from brainseg_desktop.services.predict import predict_case
+from brainseg_desktop.services.scrubbing import alias
 from brainseg_desktop.services.worker_client import WorkerClient
 
 DEFAULT_SCHEME = "brats2023"

@@ -142,8 +142,7 @@ SENTENCES: dict[str, str] = {
         "alone."
     ),
     "mask_alone": (
-        "{path} is a mask, and no images lie beside it. Open the images first, then drop the mask onto the "
-        "window."
+        "{path} is a mask without its images. Open the images first, then drop the mask onto the window."
     ),
     "whole_exam_taken": "{path} is one file of an exam; the whole exam was opened.",
     "series_unassigned": (
@@ -541,6 +540,7 @@ SENTENCES: dict[str, str] = {
     "output_is_file": "{path} is a file, not a folder. Name a folder with -o.",
     # The program itself
     "resource_missing": "{path} is missing from this installation. Install the program again.",
+    "guide_page_broken": "{path} of the user guide cannot be shown ({reason}). Install the program again.",
     "settings_broken": (
         "The settings could not be read ({reason}). Defaults are used; the old file is kept as {path}."
     ),

@@ -37,11 +37,14 @@ class Terms:
         No mask but the reader's own may come in, whoever made it.
     read_only : bool
         Not even the own mask may be changed: it is locked.
+    state_dir : Path or None
+        Where its journals are kept, if not with the others.
     """
 
     reader: str
     blinded: bool = False
     read_only: bool = False
+    state_dir: Path | None = None
 
 
 class Session:
@@ -307,7 +310,7 @@ class Session:
         if not self.is_own(rating):
             return
         if journal is None:
-            journal = start_journal(self.case, rating, self.state_dir)
+            journal = start_journal(self.case, rating, self.terms.state_dir or self.state_dir)
         # After the journal, so that "unsaved" is true already when the window asks.
         for event in (history.committed, history.undone, history.redone):
             event.connect(lambda _: None if history.is_jumping else self.history_changed.emit(None))

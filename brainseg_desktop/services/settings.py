@@ -77,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     view_windows : views in windows of their own
     reference : sequence that masks are drawn on where grids differ and no mask says, empty for the usual rule
     rater : name under which the reader's own masks are kept
+    notice_accepted, notice_date : mark of the research-use notice acknowledged, and on which day (ISO)
     last_study, study_reader : folder of the study opened last, and as whom (key of the reader)
     """
 
@@ -107,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     study_reader: str = ""
     last_open_dir: str = ""
     last_export_dir: str = ""
+    notice_accepted: str = ""
+    notice_date: str = ""
     cases_dir: str = ""
     exports_dir: str = ""
     language: str = "en"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.layouts import assign
+from brainseg_desktop.io.mask_files import mask_form
 from brainseg_desktop.io.neighbours import find_around, group_files
 
 
@@ -71,6 +72,8 @@ def _one(path: Path, notes: list[UserError]) -> Wish:
 
 
 def _is_mask(path: Path) -> bool:
+    if mask_form(path) == "dicom-seg":
+        return True
     files = assign([path])
     return bool(files.masks) and not files.images
 

@@ -79,7 +79,7 @@ def clean_build(folder: Path) -> Build:
     (made.prefix / "lib" / "libpython3.11.so.1.0").write_bytes(python)
     (made.prefix / "LICENSE.txt").write_text("PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2")
     made.freeze("libpython3.11.so.1.0", python)
-    made.freeze("resources/sample/case.txt", b"no code")
+    made.freeze("resources/guide/guide.txt", b"no code")
     (made.bundle / "brainseg").write_bytes(ELF + b"bootloader")
     made.install("pyinstaller", {}, metadata="License: GPLv2-or-later with a special exception")
 

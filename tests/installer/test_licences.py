@@ -114,6 +114,26 @@ def test_library_that_nobody_owns_is_refused_under_any_name(build: Build) -> Non
     assert problems[1].startswith("Nobody owns _internal/resources/picture.png: ")
 
 
+def test_font_needs_an_owner_like_a_library(build: Build) -> None:
+    build.freeze("resources/guide/Fancy.ttf", b"\x00\x01\x00\x00")
+    build.freeze("reportlab/fonts/DarkGardenMK.pfb", b"%!PS")
+    problems = run(build)
+    assert [problem.partition(" ")[0] for problem in problems] == [
+        "_internal/reportlab/fonts/DarkGardenMK.pfb",
+        "Nobody",
+    ]
+    assert "_internal/resources/guide/Fancy.ttf" in problems[1]
+
+
+def test_works_of_others_among_our_resources_are_named_with_their_text(build: Build) -> None:
+    build.freeze("resources/fonts/DejaVuSans.ttf", b"\x00\x01\x00\x00")
+    (problem,) = run(build)
+    assert problem.startswith("DejaVu Sans (subset) 2.37 comes without its licence text.")
+    build.freeze("resources/fonts/LICENCE.txt", b"Bitstream Vera Fonts Copyright")
+    assert run(build) == []
+    assert "Bitstream Vera Fonts Copyright" in notices(build)
+
+
 def test_module_that_nobody_owns_is_refused_once(build: Build) -> None:
     build.modules += ["stray", "stray.a", "stray.b"]
     assert run(build) == ["Nobody owns the module stray: no installed distribution has it."]
@@ -279,3 +299,19 @@ def test_code_is_known_by_what_it_begins_with(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(start)
         assert is_code(path) is code
+
+
+def test_bundle_of_macos_is_read_and_gets_its_notices(build: Build) -> None:
+    contents = build.bundle / "Contents"
+    (contents / "MacOS").mkdir(parents=True)
+    (build.bundle / "brainseg").rename(contents / "MacOS" / "brainseg")
+    (build.bundle / "_internal").rename(contents / "Frameworks")
+    (contents / "Resources").mkdir()
+    (contents / "Frameworks" / "resources").rename(contents / "Resources" / "resources")
+    (contents / "Frameworks" / "resources").symlink_to("../Resources/resources")
+    assert run(build) == []
+    table = json.loads((contents / "Resources/resources/licences/third-party.json").read_text("utf-8"))
+    assert {part["name"] for part in table["parts"]} > {"Qt", "Python", "libtiff"}
+    (contents / "Frameworks" / "libmystery.dylib").write_bytes(b"\xcf\xfa\xed\xfe")
+    (problem,) = run(build)
+    assert "Contents/Frameworks/libmystery.dylib" in problem

@@ -61,6 +61,12 @@ SETTINGS = {
     "study_reader": "first-reader",
     "last_open_dir": str(PLACE),
     "last_export_dir": str(PLACE / "exported"),
+    "cases_dir": str(PLACE),
+    "exports_dir": str(PLACE / "exported"),
+    "keys": {"undo": ["Ctrl+Z", "Ctrl+U"]},
+    "device_times": [
+        {"device": "cpu", "network": "glioma-unet", "seconds": 7.5, "start_seconds": 1.5, "day": "2026-11-27"}
+    ],
 }
 
 
@@ -99,6 +105,8 @@ def keep_settings() -> None:
     import msgspec
 
     known = {f.name for f in msgspec.structs.fields(settings_module.Settings)}
+    if "mask_style" in known:
+        known.discard("outline_only")  # only still read there
     values = {name: value for name, value in SETTINGS.items() if name in known}
     settings_module.save_settings(msgspec.convert(values, settings_module.Settings, strict=False))
     nodes = optional("services.pacs.nodes")
@@ -256,6 +264,14 @@ def _bare(schema: Any) -> Any:
     }
 
 
+def keep_card() -> None:
+    """The card of the bundled network; its weights are too large to be kept."""
+    from brainseg_desktop.io.resources import models_dir
+
+    (PLACE / "network").mkdir()
+    shutil.copyfile(models_dir() / "glioma-unet" / "model.toml", PLACE / "network" / "model.toml")
+
+
 def finish() -> None:
     """Copy what is there, without what only a running machine needs."""
     target = HERE / (sys.argv[1] if len(sys.argv) > 1 else brainseg_desktop.__version__)
@@ -283,6 +299,7 @@ def main() -> None:
     keep_display(PLACE / CASE)
     keep_exported(PLACE / CASE)
     keep_study(start)
+    keep_card()
     keep_journal(PLACE / CASE)
 
 

@@ -15,8 +15,8 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.dialogs.dialogs import ask
 from brainseg_desktop.services.language import tr, tr_many
-from brainseg_desktop.services.logs import alias
 from brainseg_desktop.services.messages import words
+from brainseg_desktop.services.scrubbing import alias
 
 if TYPE_CHECKING:
     from brainseg_desktop.gui.pacs.inbox import Inbox

@@ -38,11 +38,18 @@ class EmptyView(QWidget):
     open_folder : the user wants to choose a folder.
     open_sample : path of the sample case.
     open_recent : key of a case, as given to `set_recent`.
+    take_tour : the user wants to be shown around.
+
+    Attributes
+    ----------
+    sample : Path
+        Of the sample case.
     """
 
     open_folder = Signal()
     open_sample = Signal(Path)
     open_recent = Signal(str)
+    take_tour = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,11 +60,15 @@ class EmptyView(QWidget):
         self._open = QPushButton()
         self._open.setDefault(True)
         self._open.clicked.connect(self.open_folder)
-        sample = resources_dir() / "sample"
+        self.sample = sample = resources_dir() / "sample"
         self._sample = QPushButton(tr("Try the sample case"))
         self._sample.setToolTip(tr("Open the case that comes with the program"))
         self._sample.clicked.connect(lambda: self.open_sample.emit(sample))
         self._sample.setVisible(sample.is_dir())
+        self._tour = QPushButton(tr("Take the tour"))
+        self._tour.setToolTip(tr("Three minutes on the sample case, step by step in this window"))
+        self._tour.clicked.connect(self.take_tour)
+        self._tour.setVisible(sample.is_dir())
         self._recent_title = heading(tr("Recent cases"))
         self._recent = QListWidget()
         self._recent.setAccessibleName(tr("Recent cases"))
@@ -131,7 +142,7 @@ class EmptyView(QWidget):
     def set_busy(self, text: str) -> None:
         """Say what is being read; empty when it is over."""
         self._title.setText(f"{text} ..." if text else tr(_TITLE))
-        for control in (self._open, self._sample, self._recent):
+        for control in (self._open, self._sample, self._tour, self._recent):
             control.setEnabled(not text)
         if not text:
             self._asked = ""
@@ -165,6 +176,7 @@ class EmptyView(QWidget):
         buttons.setSpacing(8)
         buttons.addWidget(self._open)
         buttons.addWidget(self._sample)
+        buttons.addWidget(self._tour)
         buttons.addStretch(1)
         drop = tr("Drop a folder here (DICOM, BraTS names, or .tif slices), or image files. Or choose one:")
         for row, (title, text) in enumerate(

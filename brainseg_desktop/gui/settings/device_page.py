@@ -233,9 +233,9 @@ def failure_words(error: UserError) -> str:
     """Why a device could not be measured; of a GPU that is missing, without the command line's advice."""
     known = {
         "cuda_missing": tr(
-            "No GPU was found. The processor is used. If there is one, its driver may be missing."
+            "No GPU was found, so the processor is used. If this computer has one, its driver may be missing."
         ),
-        "torch_missing": tr("This installation has no torch, which a GPU needs. The processor is used."),
+        "torch_missing": tr("This installation has no torch, which a GPU needs, so the processor is used."),
         "architecture_not_on_gpu": tr("This network runs on the processor only."),
     }
     return known.get(error.code) or words(error)

@@ -69,7 +69,8 @@ class DisplayPage(Page):
         form.addRow(self._opacity)
         form.addRow(tr("Colours of labels"), self._colours)
         self.add_heading(tr("Images"))
-        self._smooth = QCheckBox(tr("Smooth images (interpolate between voxels, display only)"))
+        self._smooth = QCheckBox(tr("Smooth images"))
+        self._smooth.setToolTip(tr("Interpolate between voxels (display only)"))
         self._smooth.clicked.connect(self._set_smooth)
         self.column.addWidget(self._smooth)
         self._reference = Choice(

@@ -52,7 +52,7 @@ class FoldersPage(Page):
         super().__init__(tr("Folders"))
         self._window = window
         self._rows: list[_Row] = []
-        self._is_gone = False
+        self._is_gone = self._is_checking = self._is_outdated = False
         self.add_heading(tr("Your folders"))
         self._add(
             _Row(
@@ -99,9 +99,9 @@ class FoldersPage(Page):
                 row.open.setEnabled(path is not None)
             if row.forget is not None:
                 row.forget.setEnabled(path is not None)
-            # Looking at a share may take seconds: only for what is on the screen.
-            if self.isVisible():
-                self._check(row, path)
+            if path is None:
+                row.problem.hide()
+        self._check()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -156,16 +156,28 @@ class FoldersPage(Page):
         if path is not None:
             self._tell(row, path, show_folder(path, make=row.is_own))
 
-    def _check(self, row: _Row, path: Path | None) -> None:
-        """Look at the folder in the background: a share that is gone answers after seconds."""
-        if path is None:
-            row.problem.hide()
+    def _check(self) -> None:
+        """Look at the folders in the background while they are on the screen.
+
+        One after the other: a share that does not answer must not hold up more than one thread.
+        """
+        if self._is_checking or not self.isVisible():
+            self._is_outdated = self._is_checking
             return
+        self._is_checking, self._is_outdated = True, False
+        places = [(row, path) for row in self._rows if (path := row.path()) is not None]
         self._window.jobs.free(
-            lambda: folder_problem(path, made_at_need=row.is_own),
-            lambda problem: self._tell(row, path, problem),
+            lambda: [(row, path, folder_problem(path, made_at_need=row.is_own)) for row, path in places],
+            self._checked,
             self._window.desk.complain,
         )
+
+    def _checked(self, found: list[tuple[_Row, Path, UserError | None]]) -> None:
+        self._is_checking = False
+        for row, path, problem in found:
+            self._tell(row, path, problem)
+        if self._is_outdated and not self._is_gone:
+            self._check()
 
     def _tell(self, row: _Row, path: Path, problem: UserError | None) -> None:
         if self._is_gone or row.path() != path:

@@ -9,9 +9,11 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QScro
 
 from brainseg_desktop.gui.panels.parts import faint, heading
 
+_NARROWEST_EM = 10
+
 
 class Page(QScrollArea):
-    """A page that scrolls down where the window is low, never sideways."""
+    """A page that scrolls where the window is small."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -23,7 +25,6 @@ class Page(QScrollArea):
         self.setWidget(inside)
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def finish(self) -> None:
         """The page is whole: names take the same width, so that the controls stand below each other."""
@@ -86,6 +87,8 @@ class Choice(QComboBox):
         self.setAccessibleName(name)
         self.setToolTip(name)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        # Wide words need not make a small window wider; the list opens in full.
+        self.setMinimumWidth(_NARROWEST_EM * self.fontMetrics().height())
         for value, text in entries:
             self.addItem(text, value)
         self.activated.connect(lambda row: chosen(self.itemData(row)))

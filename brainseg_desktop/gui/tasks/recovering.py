@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QUrl
+from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
 from brainseg_desktop.core.errors import UserError
@@ -14,7 +14,14 @@ from brainseg_desktop.services.recovery import Recoverable, case_files, discard,
 
 
 class Recovering(QObject):
-    """Asks about one journal after the other; the newest first."""
+    """Asks about one journal after the other; the newest first.
+
+    Signals
+    -------
+    asked : the first question was answered, or there was none.
+    """
+
+    asked = Signal()
 
     def __init__(self, desk: Desk, opener: Opener) -> None:
         super().__init__(desk.window)
@@ -40,6 +47,7 @@ class Recovering(QObject):
 
     def _ask(self, found: list[Recoverable]) -> None:
         if not found:
+            self.asked.emit()
             return
         first, rest = found[0], found[1:]
         lines = [
@@ -58,6 +66,7 @@ class Recovering(QObject):
 
         def answered(_: bool) -> None:
             self.dialog = None
+            self.asked.emit()
             self._act(dialog.choice, first, rest)
 
         ask(dialog, answered)

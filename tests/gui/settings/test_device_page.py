@@ -87,7 +87,7 @@ def test_a_gpu_that_is_missing_is_said_in_a_sentence(
     wait_for_end(qtbot, settings)
     assert result(settings, "cpu").startswith("0.5 s")
     assert result(settings, "cuda") == (
-        "This installation has no torch, which a GPU needs. The processor is used."
+        "This installation has no torch, which a GPU needs, so the processor is used."
     )
     assert [t.device for t in load_settings().settings.device_times] == ["cpu"]
 

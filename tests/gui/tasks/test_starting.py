@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,16 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.gui.dialogs.series_dialog import SeriesDialog
 from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.services.exporting.forms import form_named
+from brainseg_desktop.services.exporting.job import job_for
+from brainseg_desktop.services.exporting.run import write_form
+from brainseg_desktop.services.notice import accepted
 from brainseg_desktop.services.recovery import pending
+from brainseg_desktop.services.settings import Settings, save_settings
+from tests.dicom_example import example, oblique
+from tests.exporting_example import octants
 from tests.gui.conftest import open_case
 from tests.gui.test_crash_safety import paint_at
 
@@ -78,7 +87,7 @@ def test_several_folders_are_listed(qtbot: QtBot, window: MainWindow, small_case
     ("name", "said"),
     [
         ("gone.nii.gz", "gone.nii.gz does not exist"),
-        ("alone_seg.nii.gz", "is a mask, and no images lie beside"),
+        ("alone_seg.nii.gz", "is a mask without its images"),
     ],
 )
 def test_what_cannot_be_opened_is_a_sentence(
@@ -89,6 +98,24 @@ def test_what_cannot_be_opened_is_a_sentence(
     window.starting.open([tmp_path / name])
     qtbot.waitUntil(lambda: said in window.messages.text, timeout=10_000)
     assert window.empty.isVisible()
+
+
+def test_a_dicom_mask_alone_is_a_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    exam = example(tmp_path / "exam", oblique((12, -20, 33), (0.9, 0.9, 5.0)), (8, 9, 7))
+    mask = tmp_path / "mask.dcm"
+    write_form(form_named("dicom-seg"), job_for(exam, octants(exam), mask))
+    window.starting.open([mask])
+    qtbot.waitUntil(lambda: "mask.dcm is a mask without its images" in window.messages.text, timeout=10_000)
+    assert window.session.case is None
+
+
+def test_a_dicom_slice_means_its_exam(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    example(tmp_path / "exam", oblique((0, 0, 0), (1.0, 1.0, 3.0)), (16, 16, 6))
+    window.starting.open([sorted((tmp_path / "exam").iterdir())[3]])
+    qtbot.waitUntil(lambda: bool(window.findChildren(SeriesDialog)), timeout=10_000)
+    [dialog] = window.findChildren(SeriesDialog)
+    assert len(dialog._rows) == 1
+    dialog.reject()
 
 
 def test_a_missing_file_among_others_is_told_with_the_case(
@@ -164,14 +191,15 @@ def test_two_windows_on_one_case_keep_their_strokes_apart(
     assert len(pending(state)) == 2
 
 
-def test_the_program_starts_with_a_file_and_shows_it(sample: Path, own_home: Path) -> None:
+def test_the_program_starts_with_a_file_and_shows_it(sample: Path) -> None:
     """The real program in a process of its own, as a desktop starts it."""
+    save_settings(accepted(Settings(), date(2026, 1, 2)))
     code = (
         "import sys; sys.argv[0] = 'brainseg-desktop'\n"
         "from brainseg_desktop.gui import app\n"
         "make = app.make_window\n"
-        "def made(qapp):\n"
-        "    window = make(qapp)\n"
+        "def made(qapp, scrubber):\n"
+        "    window = make(qapp, scrubber)\n"
         "    def shown(case, key):\n"
         "        print(case.name, len(case.volumes))\n"
         "        window.close()\n"

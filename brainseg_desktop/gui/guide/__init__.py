@@ -1,0 +1,1 @@
+"""The user guide: its pages, the names and keys that are filled into them, and its window."""

@@ -49,5 +49,6 @@ def clean_environment(environment: MutableMapping[str, str] = os.environ) -> Non
             environment[name] = before
         else:
             environment.pop(name, None)
-    for name in _OF_QT:
+    # By these a program of ours would take itself for a part of this process, and not look for its libraries.
+    for name in [*_OF_QT, *(one for one in environment if one.startswith("_PYI_"))]:
         environment.pop(name, None)

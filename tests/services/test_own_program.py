@@ -55,6 +55,7 @@ def test_the_users_own_search_path_comes_back() -> None:
 
 def test_what_was_not_set_before_is_gone() -> None:
     environment = {"LD_LIBRARY_PATH": "/app/_internal", "QT_PLUGIN_PATH": "/app", "QML2_IMPORT_PATH": "/app"}
+    environment |= {"_PYI_ARCHIVE_FILE": "/app/brainseg", "_PYI_PARENT_PROCESS_LEVEL": "1"}
     clean_environment(environment)
     assert environment == {}
 

@@ -78,7 +78,7 @@ class ReadingBar(QFrame):
         row.addLayout(words)
         row.addSpacing(8)
         for key, text in flags.items():
-            box = QCheckBox(text)
+            box = QCheckBox(tr(text))
             box.clicked.connect(lambda _=False: self.noted.emit())
             row.addWidget(box)
             self._flags[key] = box

@@ -171,8 +171,8 @@ class WorklistView(QWidget):
         self._search.textChanged.connect(self._filter)
         self._kind = QComboBox()
         self._kind.setAccessibleName(tr("Which readings are listed"))
-        self._kind.addItems(list(FILTERS))
-        self._kind.currentTextChanged.connect(self._filter)
+        self._kind.addItems([tr(title) for title in FILTERS])
+        self._kind.currentIndexChanged.connect(self._filter)
         self._next = QPushButton(tr("Read next"))
         self._next.setDefault(True)
         self._next.clicked.connect(self.next_wanted)
@@ -234,9 +234,9 @@ class WorklistView(QWidget):
                 self.table.selectRow(row)
                 return
 
-    def _filter(self, _: str) -> None:
+    def _filter(self, _: object) -> None:
         self._proxy.search = self._search.text().strip().lower()
-        self._proxy.wanted = FILTERS[self._kind.currentText()]
+        self._proxy.wanted = list(FILTERS.values())[self._kind.currentIndex()]
         self._proxy.invalidate()
         self._tell()
 

@@ -317,6 +317,58 @@ def test_the_window_of_archives(qtbot: QtBot, window: MainWindow) -> None:
 # Longer texts ----------------------------------------------------------------------------------------
 
 
+def cut_off(window: QWidget) -> list[str]:
+    """Words of buttons, boxes and labels on the screen that have less room than they need."""
+    found = []
+    for one in window.findChildren(QWidget):
+        if not one.isVisible() or one.objectName().startswith("qt_"):
+            continue
+        if isinstance(one, QAbstractButton):
+            needed = one.minimumSizeHint().width() if one.text() else 0
+        elif isinstance(one, QLabel) and not one.wordWrap() and one.pixmap().isNull():
+            needed = one.fontMetrics().horizontalAdvance(one.text().split("\n")[0])
+        else:
+            continue
+        if one.width() < needed:
+            found.append(f"{one.text()}: {one.width()} of {needed}")
+    return found
+
+
+def test_words_longer_by_two_fifths_fit_a_small_screen(
+    qtbot: QtBot, make: Callable[[], MainWindow], sample: Path, tmp_path: Path
+) -> None:
+    write_pseudo(tmp_path, longer=0.4)
+    assert use_language(PSEUDO, tmp_path) is None
+    window = make()
+    window.resize(1280, 720)
+    open_case(qtbot, window, sample)
+    window.session.show(add_mask(window, "Boris", BOTH, EXTRA))
+    for dock in window.findChildren(QDockWidget):
+        dock.raise_()
+        qtbot.wait(30)
+        assert window.width() == 1280
+        assert window.height() == 720
+        assert cut_off(window) == []
+    for name in ("open", "segment", "undo", "redo", "axial", "compare", "export"):
+        button = window.tool_bar.widgetForAction(window.actions_by_name[name])
+        assert button.isVisible()
+        assert button.geometry().right() < window.tool_bar.width()
+
+
+def test_english_words_stay_on_the_buttons(
+    qtbot: QtBot, make: Callable[[], MainWindow], sample: Path
+) -> None:
+    use_language("en")
+    window = make()
+    window.resize(1280, 720)
+    open_case(qtbot, window, sample)
+    qtbot.wait(30)
+    beside = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+    for name in ("open", "undo", "compare", "export"):
+        button = window.tool_bar.widgetForAction(window.actions_by_name[name])
+        assert button.toolButtonStyle() is beside
+
+
 # From right to left ----------------------------------------------------------------------------------
 
 

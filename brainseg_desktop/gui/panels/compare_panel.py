@@ -310,6 +310,7 @@ def _tile() -> tuple[QFrame, QLabel, QLabel]:
     layout = QVBoxLayout(tile)
     layout.setContentsMargins(6, 5, 6, 5)
     layout.setSpacing(0)
+    name.setWordWrap(True)
     for label in (value, name):
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         # A long state may not widen the panel beyond its dock.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import QAbstractListModel, QModelIndex, Qt
@@ -41,7 +43,6 @@ from brainseg_desktop.gui.dialogs.dialogs import (
     HelpSheet,
     RecoveryDialog,
     SchemeDialog,
-    about_text,
 )
 from brainseg_desktop.gui.dialogs.image_dialogs import SpacingDialog
 from brainseg_desktop.gui.dialogs.network_card import NetworkCardDialog
@@ -55,14 +56,17 @@ from brainseg_desktop.gui.studies.results_view import ResultsView
 from brainseg_desktop.gui.views.slice_view import SliceView
 from brainseg_desktop.gui.views.view_menu import make_view_menu
 from brainseg_desktop.io.schemes import load_schemes
+from brainseg_desktop.services.about import versions
 from brainseg_desktop.services.exporting.forms import FORMS
 from brainseg_desktop.services.language import use_language
 from brainseg_desktop.services.models import find_network
 from brainseg_desktop.services.pacs.nodes import InboxSettings, PacsNode
+from brainseg_desktop.services.paths import user_languages_dir
 from brainseg_desktop.services.series_preview import Preview
+from brainseg_desktop.services.settings import load_settings, save_settings
 from brainseg_desktop.services.studies.material import design_words
 from brainseg_desktop.services.studies.study import Study
-from tests.catalogues import PSEUDO, write_pseudo
+from tests.catalogues import PSEUDO, write_catalogue, write_pseudo
 from tests.gui.agreement.conftest import BOTH, EXTRA, MISSED, add_mask
 from tests.gui.conftest import dab, open_case, pixel_of
 from tests.gui.studies.conftest import join, make_study, read_next
@@ -82,19 +86,27 @@ EVERYWHERE = {*DATA.split(), *TISSUES}
 
 
 @pytest.fixture(scope="session")
-def pseudo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("languages")
-    write_pseudo(folder)
-    return folder
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pseudo(tmp_path_factory.mktemp("languages"))
 
 
 @pytest.fixture(autouse=True)
-def pseudo_language(qapp: QApplication, pseudo_folder: Path) -> Iterator[None]:
-    assert use_language(PSEUDO, pseudo_folder) is None
+def pseudo_language(qapp: QApplication, own_home: Path, catalogue: Path) -> Iterator[None]:
+    """The made-up language is the user's own, and chosen in the settings."""
+    path = user_languages_dir() / PSEUDO / "LC_MESSAGES" / catalogue.name
+    path.parent.mkdir(parents=True)
+    shutil.copy(catalogue, path)
+    choose(PSEUDO)
+    assert use_language(PSEUDO) is None
     speak(qapp, PSEUDO)
     yield
     use_language("en")
     speak(qapp, "en")
+
+
+def choose(code: str) -> None:
+    """Choose a language for the next start."""
+    save_settings(msgspec.structs.replace(load_settings().settings, language=code))
 
 
 def texts_of(widget: QWidget) -> Iterator[str]:
@@ -254,7 +266,16 @@ def test_other_dialogs(qtbot: QtBot) -> None:
         qtbot.addWidget(dialog)
         dialog.show()
         check(dialog, *data)
-    assert not _foreign(about_text(), EVERYWHERE)
+
+
+def test_settings_and_about(qtbot: QtBot, window: MainWindow, own_home: Path) -> None:
+    for name in ("settings", "about"):
+        window.actions_by_name[name].trigger()
+        qtbot.wait(30)
+    # Names of packages, folders, networks and languages.
+    known = [f"{name} {version}" for name, version in versions("Qt").items()]
+    folders = "config settings json languages log models state"
+    check(window, *known, str(own_home), folders, "English xx glioma unet")
 
 
 def test_the_card_of_a_network(qtbot: QtBot, window: MainWindow) -> None:
@@ -335,10 +356,9 @@ def cut_off(window: QWidget) -> list[str]:
 
 
 def test_words_longer_by_two_fifths_fit_a_small_screen(
-    qtbot: QtBot, make: Callable[[], MainWindow], sample: Path, tmp_path: Path
+    qtbot: QtBot, make: Callable[[], MainWindow], sample: Path
 ) -> None:
-    write_pseudo(tmp_path, longer=0.4)
-    assert use_language(PSEUDO, tmp_path) is None
+    write_pseudo(user_languages_dir(), longer=0.4)
     window = make()
     window.resize(1280, 720)
     open_case(qtbot, window, sample)
@@ -358,7 +378,7 @@ def test_words_longer_by_two_fifths_fit_a_small_screen(
 def test_english_words_stay_on_the_buttons(
     qtbot: QtBot, make: Callable[[], MainWindow], sample: Path
 ) -> None:
-    use_language("en")
+    choose("en")
     window = make()
     window.resize(1280, 720)
     open_case(qtbot, window, sample)
@@ -379,8 +399,8 @@ def test_sides_stay_where_they_are_from_right_to_left(
     """Every view, letters of the sides and all, is the same to the pixel; the window round it is turned."""
     grabs = []
     for code, direction in (("en", Qt.LayoutDirection.LeftToRight), ("ar", Qt.LayoutDirection.RightToLeft)):
-        use_language("en")
-        speak(qapp, code)
+        write_catalogue(user_languages_dir(), "ar", {})
+        choose(code)
         window = make()
         open_case(qtbot, window, sample)
         window.actions_by_name[layout].trigger()

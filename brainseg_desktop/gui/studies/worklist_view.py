@@ -192,7 +192,7 @@ class WorklistView(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         em = self.fontMetrics().horizontalAdvance("m")
         for column, width in enumerate((4, 16, 10, 8, 8, 12, 20, 13)):
-            self.table.setColumnWidth(column, width * em)
+            self.table.setColumnWidth(column, max(width * em, header.sectionSizeHint(column)))
         header.setSectionResizeMode(6, QHeaderView.ResizeMode.Stretch)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.activated.connect(self._open)  # a double click or Enter

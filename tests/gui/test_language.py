@@ -375,6 +375,20 @@ def test_words_longer_by_two_fifths_fit_a_small_screen(
         assert button.geometry().right() < window.tool_bar.width()
 
 
+def test_the_bar_of_a_reading_fits_too(
+    qtbot: QtBot, make: Callable[[], MainWindow], make_study: Callable[..., Study]
+) -> None:
+    write_pseudo(user_languages_dir(), longer=0.4)
+    window = make()
+    study = make_study()
+    join(qtbot, window, study.folder, study.design.readers[0].key)
+    read_next(qtbot, window)
+    window.resize(1280, 720)
+    qtbot.wait(30)
+    assert window.width() == 1280
+    assert cut_off(window.studying.current.bar) == []
+
+
 def test_english_words_stay_on_the_buttons(
     qtbot: QtBot, make: Callable[[], MainWindow], sample: Path
 ) -> None:

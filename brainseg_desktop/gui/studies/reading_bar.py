@@ -96,7 +96,8 @@ class ReadingBar(QFrame):
             row.addLayout(notes, 1)
         else:
             # In one line the words of some languages would widen the window beyond a small screen.
-            row.addStretch(1)
+            self._state.setWordWrap(True)
+            row.setStretch(0, 1)
             column.addLayout(notes)
         row.addWidget(self._save)
         row.addWidget(self._accept)

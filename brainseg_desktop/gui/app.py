@@ -89,9 +89,9 @@ def run(paths: Sequence[Path] = ()) -> int:
             Qt.ConnectionType.SingleShotConnection,
         )
 
-    def begin() -> None:
+    def begin(with_files: bool) -> None:
         # Begins at once: reading runs in the background while the window is drawn.
-        window.starting.open(paths)
+        window.starting.open(paths if with_files else ())
         app.hand_files_to(window.open_dropped)
         QTimer.singleShot(0, window.recovering.offer)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 # Found by name at run time, so that no import tells of them: TIFF's codecs and the decoders of DICOM.
-CODECS = ("shared", "imcd", "zlib", "deflate", "lzma", "zstd", "jpeg8", "jpeg2k", "jpegxl", "webp", "lerc")
+CODECS = (
+    *("shared", "shared_cython", "imcd", "zlib", "deflate", "lzma", "zstd", "lerc", "webp"),
+    *("jpeg8", "ljpeg", "jpegls", "jpeg2k", "htj2k", "jpegxl"),
+)
 HIDDEN_IMPORTS = [
     *(f"imagecodecs._{name}" for name in CODECS),
     "gdcm",
@@ -13,6 +16,9 @@ HIDDEN_IMPORTS = [
     "jpeg_ls",
     "pylibjpeg",
 ]
+
+# Packages that read files of their own beside their code.
+WITH_DATA = ["highdicom"]
 
 EXCLUDED_MODULES = [
     # The standard build has no torch, nor what only torch and training need.

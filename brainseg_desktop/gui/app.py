@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from brainseg_desktop.core.errors import UserError
@@ -19,6 +20,7 @@ from brainseg_desktop.gui.main_window import MainWindow
 from brainseg_desktop.gui.qt_language import speak
 from brainseg_desktop.gui.tasks.unkept import tell_unkept
 from brainseg_desktop.gui.theme import THEMES, apply_theme
+from brainseg_desktop.io.resources import resources_dir
 from brainseg_desktop.services.crash_report import report_end
 from brainseg_desktop.services.jobs import Jobs
 from brainseg_desktop.services.language import ENGLISH, mark, tr, use_language
@@ -73,6 +75,9 @@ def run(paths: Sequence[Path] = ()) -> int:
     """
     app = Application(sys.argv[:1])
     app.setApplicationName("BrainSeg Desktop")
+    # Desktops find the menu entry by this name, and with it the icon of a task bar.
+    app.setDesktopFileName("brainseg-desktop")
+    app.setWindowIcon(QIcon(str(resources_dir() / "brainseg-desktop.svg")))
     scrubber = Scrubber()
     scrubber.learn_paths(paths)
     # The log of the run that crashed, before this run writes into it.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SUITE = "bookworm"
@@ -62,6 +63,15 @@ class CleanRoot:
                 found[str(inside / name)] = f"{status.st_mode:o} {size}"
         return found
 
+    def running(self) -> list[int]:
+        """The processes that live in this root, by their numbers."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (process / "root").readlink() == self.folder:
+                    found.append(int(process.name))
+        return found
+
     def _run(self, command: Sequence[str], check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env={**os.environ, **_QUIET}, timeout=1200
@@ -111,14 +121,17 @@ def clean_root(base: Path, folder: Path) -> Iterator[CleanRoot]:
         ("--bind", str(sockets), str(folder / "tmp" / ".X11-unix")),
     )
     mounted: list[str] = []
+    root = CleanRoot(folder)
     try:
         for arguments in mounts:
             subprocess.run(["mount", *arguments], check=True)
             mounted.append(arguments[-1])
-        root = CleanRoot(folder)
         root.run("useradd", "--create-home", "--shell", "/bin/sh", USER)
         yield root
     finally:
+        for number in root.running():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         for place in reversed(mounted):
             _unmount(place)
 

@@ -18,6 +18,14 @@ PACKAGES := libegl1 libgl1 libopengl0 libfontconfig1 libdbus-1-3 libxkbcommon0 l
 TEST_PACKAGES := orthanc orthanc-dicomweb
 # What freezing and packing needs beside them, and what trying the packages needs.
 FREEZE := build/freeze
+FREEZE_EXTRAS := freeze
+# make package CUDA=1 puts torch for NVIDIA's cards into it; not tried yet, see installer/cuda.md.
+ifdef CUDA
+FREEZE := build/freeze-cuda
+FREEZE_EXTRAS := freeze,gpu
+TORCH_INDEX := https://download.pytorch.org/whl/cu128
+export BRAINSEG_CUDA := 1
+endif
 PACKAGE_PACKAGES := binutils dpkg-dev libwayland-client0 libwayland-cursor0 libwayland-egl1 libdrm2 libzstd1
 # Debian's Python has the library that is frozen in a package of its own.
 PACKAGE_PACKAGES += $(if $(filter /usr/bin/%,$(PYTHON)),lib$(notdir $(shell readlink -f $(PYTHON))))
@@ -109,7 +117,9 @@ $(FREEZE)/.installed: pyproject.toml constraints.txt
 	@if ! $(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		echo "Python 3.11 or newer with venv is needed: apt-get install python3 python3-venv"; exit 1; fi
 	$(PYTHON) -m venv --clear $(FREEZE)
-	$(FREEZE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[freeze]'
+	$(if $(TORCH_INDEX),$(FREEZE)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 \
+		--index-url $(TORCH_INDEX))
+	$(FREEZE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[$(FREEZE_EXTRAS)]'
 	touch $@
 
 # Other systems than Debian and its kin bring these libraries with their desktop.

@@ -17,12 +17,13 @@ from brainseg_desktop.gui.dialogs.crash import install_hook, show_report
 from brainseg_desktop.gui.garbage import Garbage
 from brainseg_desktop.gui.keys import unusable_keys
 from brainseg_desktop.gui.main_window import MainWindow
+from brainseg_desktop.gui.qt_language import speak
 from brainseg_desktop.gui.tasks.unkept import tell_unkept
 from brainseg_desktop.gui.theme import THEMES, apply_theme
 from brainseg_desktop.io.resources import resources_dir
 from brainseg_desktop.services.crash_report import report_end
 from brainseg_desktop.services.jobs import Jobs
-from brainseg_desktop.services.language import mark, tr, use_language
+from brainseg_desktop.services.language import ENGLISH, mark, tr, use_language
 from brainseg_desktop.services.logs import CrashFile, last_lines, start_logging, stop_logging
 from brainseg_desktop.services.paths import state_dir
 from brainseg_desktop.services.scrubbing import Scrubber
@@ -44,6 +45,7 @@ def make_window(app: QApplication, scrubber: Scrubber | None = None) -> MainWind
     """
     loaded = load_settings()
     unspoken = use_language(loaded.settings.language)
+    speak(app, loaded.settings.language if unspoken is None else ENGLISH)
     apply_theme(app, THEMES[loaded.settings.theme])
     bridge = Bridge(app)
     jobs = Jobs(bridge.post)
@@ -92,9 +94,9 @@ def run(paths: Sequence[Path] = ()) -> int:
             Qt.ConnectionType.SingleShotConnection,
         )
 
-    def begin() -> None:
+    def begin(with_files: bool) -> None:
         # Begins at once: reading runs in the background while the window is drawn.
-        window.starting.open(paths)
+        window.starting.open(paths if with_files else ())
         app.hand_files_to(window.open_dropped)
         QTimer.singleShot(0, window.recovering.offer)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Entries
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from brainseg_desktop.core.volume import Sequence
@@ -24,6 +24,9 @@ _CHOICES = (
 LAYOUTS = tuple(layout.value for layout in Layout)
 # Room is short on a small screen: the others show their icon alone, and say what they are when pointed at.
 _WITH_WORDS = {"open", "segment", "undo", "axial", "coronal", "sagittal", "compare", "export"}
+# These show their icon alone too, in this order, where the words of a language are too long for the window.
+_GIVE_WAY = ("undo", "open", "compare", "export")
+_NO_LIMIT = 16_777_215
 
 
 def make_menus(bar: QMenuBar, actions: Mapping[str, QAction], networks: QMenu) -> None:
@@ -119,12 +122,31 @@ class ToolBar(QToolBar):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setAccessibleName(action.text())
         if name in _WITH_WORDS:
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        if name == "undo":
-            button.setFixedWidth(self._undo_width)
-        elif name == "segment":
+            self._set_words(button, True)
+        if name == "segment":
             button.setMenu(networks)
             button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+
+    def _set_words(self, button: QToolButton, on: bool) -> None:
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if on else Qt.ToolButtonStyle.ToolButtonIconOnly
+        button.setToolButtonStyle(style)
+        if button.objectName() == "undo":
+            button.setMinimumWidth(self._undo_width if on else 0)
+            button.setMaximumWidth(self._undo_width if on else _NO_LIMIT)
+
+    def _fit(self) -> None:
+        """Let words go until every button is on the bar: one behind its end is not found."""
+        buttons = [b for n in _GIVE_WAY if (b := self.findChild(QToolButton, n)) is not None]
+        for button in buttons:
+            self._set_words(button, True)
+        for button in buttons:
+            if self.sizeHint().width() <= self.width():
+                return
+            self._set_words(button, False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fit()
+        super().resizeEvent(event)
 
     def _add_menu(self, title: str, entries: Entries[QAction]) -> QToolButton:
         """A button that opens a list of actions."""
@@ -174,6 +196,7 @@ class ToolBar(QToolBar):
         self._sequence.addItems([s.value for s in sequences])
         self._sequence.setCurrentText(chosen.value)
         self._sequence.blockSignals(False)
+        self._fit()
 
     def _chosen(self, name: str) -> None:
         if name:

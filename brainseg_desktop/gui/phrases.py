@@ -39,6 +39,11 @@ STEPS = (
     mark("Clear"),
     mark("Clear doubtful region"),
     mark("all labels"),
+    # Of lesions.
+    mark("matched"),
+    mark("missed"),
+    mark("false"),
+    mark("left out"),
 )
 # A number behind a word, as in "axial 77"; the number stays.
 _NUMBERED = re.compile(r"(?P<word>.*[^\W\d]) (?P<number>\d+)")
@@ -66,7 +71,12 @@ def step_words(name: str) -> str:
     >>> step_words("Brush, enhancing, axial 77")
     'Brush, enhancing, axial 77'
     """
-    return ", ".join(_part(part) for part in name.split(", "))
+    return by_parts(name)
+
+
+def by_parts(text: str) -> str:
+    """Each part between commas in the language of the window, where it is known."""
+    return ", ".join(_part(part) for part in text.split(", "))
 
 
 def _part(part: str) -> str:

@@ -14,6 +14,7 @@ from brainseg_desktop.core.metrics import Score
 from brainseg_desktop.core.reliability import Statistic
 from brainseg_desktop.io.atomic import staged
 from brainseg_desktop.services.compare import DEFINITIONS
+from brainseg_desktop.services.language import mark, tr
 from brainseg_desktop.services.pair_report import KAPPA_RULE, PairReport
 
 DASH = "\u2013"
@@ -139,13 +140,13 @@ def state_words(report: PairReport, row: str) -> str:
     counts = report.confusion(row)
     words = []
     if counts.state == "both_empty":
-        words.append("both empty")
+        words.append(mark("both empty"))
     elif counts.reference_count == 0:
-        words.append("reference empty")
+        words.append(mark("reference empty"))
     elif counts.mask_count == 0:
-        words.append("mask empty")
+        words.append(mark("mask empty"))
     if not report.source.grid.spacing_known:
-        words.append("no voxel size")
+        words.append(mark("no voxel size"))
     return ", ".join(words)
 
 
@@ -155,17 +156,27 @@ def rule(report: PairReport, row: str) -> str:
     parts = []
     if counts.state == "both_empty":
         parts.append(
-            f"Neither mask marks {row}: overlap and distances have no value, not 0 and not 1, and a mean "
-            "leaves this case out."
+            tr(
+                "Neither mask marks {row}: overlap and distances have no value, not 0 and not 1, and a mean "
+                "leaves this case out.",
+                row=row,
+            )
         )
     elif counts.state == "one_empty":
         empty = source.reference_name if counts.reference_count == 0 else source.mask_name
-        without = "sensitivity" if counts.reference_count == 0 else "precision"
-        parts.append(
-            f"{empty} does not mark {row}: Dice and IoU are 0, {without} and the distances have no value."
-        )
+        if counts.reference_count == 0:
+            text = mark(
+                "{mask} does not mark {row}: Dice and IoU are 0, sensitivity and the distances have no value."
+            )
+        else:
+            text = mark(
+                "{mask} does not mark {row}: Dice and IoU are 0, precision and the distances have no value."
+            )
+        parts.append(tr(text, mask=empty, row=row))
     if not source.grid.spacing_known:
-        parts.append("The files state no voxel size: nothing is given in mm or mL, volumes are in voxels.")
+        parts.append(
+            tr("The files state no voxel size: nothing is given in mm or mL, volumes are in voxels.")
+        )
     return " ".join(parts)
 
 
@@ -186,17 +197,33 @@ def lesion_summary(report: PairReport, row: str) -> str:
     """How many lesions were found, and the means, in one sentence; or why there are none."""
     found = report.lesions(row)
     if found is None:
-        return "Lesions are counted for the regions (WT, TC, ET), as BraTS 2023 defines them."
+        return tr("Lesions are counted for the regions (WT, TC, ET), as BraTS 2023 defines them.")
     if not report.source.grid.spacing_known:
-        return "The files state no voxel size: which lesions are large enough to count cannot be told."
+        return tr("The files state no voxel size: which lesions are large enough to count cannot be told.")
     left_out = sum(not lesion.counted for lesion in found.lesions)
-    counts = ", ".join(f"{found.count(status)} {status}" for status in ("matched", "missed", "false"))
-    text = f"{row}: {counts}"
+    parts = [
+        tr(
+            "{row}: {matched} matched, {missed} missed, {false} false",
+            row=row,
+            matched=found.count("matched"),
+            missed=found.count("missed"),
+            false=found.count("false"),
+        )
+    ]
     if left_out:
-        text += f", {left_out} left out (up to {LEFT_OUT_MM3:g} mm\u00b3 in the reference)"
+        parts.append(
+            tr(
+                "{count} left out (up to {volume:g} mm\u00b3 in the reference)",
+                count=left_out,
+                volume=LEFT_OUT_MM3,
+            )
+        )
+    text = ", ".join(parts)
     if found.dice.value is None or found.hd95_mm.value is None:
-        return f"{text}. No lesion to score."
-    return f"{text}. Mean Dice {found.dice.value:.3f}, HD95 {found.hd95_mm.value:.2f} mm."
+        return text + tr(". No lesion to score.")
+    return text + tr(
+        ". Mean Dice {dice:.3f}, HD95 {hd95:.2f} mm.", dice=found.dice.value, hd95=found.hd95_mm.value
+    )
 
 
 def measures_table(report: PairReport, *, exact: bool = False) -> list[list[str]]:

@@ -25,6 +25,8 @@ from icons import DRAWING, SIDES  # noqa: E402
 from brainseg_desktop import __version__  # noqa: E402
 
 NAME = "brainseg-desktop"
+# The build with torch is the same package, only larger; its files are told apart by their names.
+KIND = "-cuda" if os.environ.get("BRAINSEG_CUDA") == "1" else ""
 ICONS = ROOT / "build" / "icons"
 NOTICES = "_internal/resources/licences"
 PROGRAMS = ("brainseg-desktop", "brainseg")
@@ -52,7 +54,7 @@ def main() -> None:
 def make_deb(frozen: Path, dist: Path, is_quick: bool = False) -> Path:
     """A package of Debian and its kin; what it needs is found out here."""
     architecture = _output("dpkg", "--print-architecture")
-    target = dist / f"{NAME}_{__version__}_{architecture}.deb"
+    target = dist / f"{NAME}{KIND}_{__version__}_{architecture}.deb"
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as place:
         tree = Path(place) / "tree"
         put_tree(frozen, tree)
@@ -70,7 +72,7 @@ def make_deb(frozen: Path, dist: Path, is_quick: bool = False) -> Path:
 def make_archive(frozen: Path, dist: Path, is_quick: bool = False) -> Path:
     """A folder that runs from wherever it is unpacked."""
     machine = _output("uname", "-m")
-    name = f"{NAME}-{__version__}-linux-{machine}"
+    name = f"{NAME}{KIND}-{__version__}-linux-{machine}"
     target = dist / f"{name}.tar.gz"
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as place:
         tree = Path(place) / name

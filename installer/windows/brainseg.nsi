@@ -2,9 +2,8 @@
 ; compiles it; see README.md beside it.
 ;
 ;   VERSION        1.2.3                    VERSION_FOUR   1.2.3.0
-;   BUNDLE         the frozen folder        GENERATED      where the lists of files are
-;   TARGET_FILE    what is made             ICON           brainseg.ico
-;   SIZE_KB        what it takes installed
+;   TARGET_FILE    what is made             GENERATED      where the lists of files and the picture are
+;   SIZE_KB        what it takes installed  ICON           brainseg.ico
 
 Unicode true
 !ifdef STUB64
@@ -46,6 +45,7 @@ VIAddVersionKey "LegalCopyright" "Apache License 2.0"
 
 !define MUI_ICON "${ICON}"
 !define MUI_UNICON "${ICON}"
+!define MUI_WELCOMEFINISHPAGE_BITMAP "${GENERATED}\side.bmp"
 !define MUI_ABORTWARNING
 !define MUI_WELCOMEPAGE_TEXT "This installs ${NAME} ${VERSION} for you alone; no administrator is needed.$\r$\n$\r$\n\
 Research use only: not a medical device, not for diagnosis or treatment.$\r$\n$\r$\n\

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 HERE = Path(__file__).resolve().parent
 PROGRAMS = ("brainseg-desktop.exe", "brainseg.exe")
 
@@ -61,6 +63,15 @@ def four_numbers(version: str) -> str:
     return ".".join([*numbers, *["0"] * (4 - len(numbers))])
 
 
+def draw_side(icon: Path, target: Path) -> None:
+    """The picture beside the first and the last page: the icon on the dark ground of the program's window."""
+    side = Image.new("RGB", (164, 314), (24, 28, 34))
+    with Image.open(icon) as drawing:
+        picture = drawing.convert("RGBA").resize((96, 96), Image.Resampling.LANCZOS)
+    side.paste(picture, (34, 48), picture)
+    side.save(target)
+
+
 def build_installer(
     bundle: Path, icon: Path, dist: Path, version: str, *, generated: Path, stub64: bool = False
 ) -> Path:
@@ -94,11 +105,11 @@ def build_installer(
         ("uninstall.nsh", uninstall_lines(files)),
     ):
         (generated / name).write_text("\n".join(lines) + "\n", "utf-8-sig", newline="\r\n")
+    draw_side(icon, generated / "side.bmp")
     target = dist / f"brainseg-desktop-{version}-windows-x64-setup.exe"
     defines = {
         "VERSION": version,
         "VERSION_FOUR": four_numbers(version),
-        "BUNDLE": bundle,
         "GENERATED": generated,
         "TARGET_FILE": target,
         "ICON": icon,

@@ -72,13 +72,16 @@ def _literals(node: ast.expr) -> Iterator[str]:
 
 def tables() -> Iterator[tuple[str, str]]:
     """Texts of tables, with the file each stands in."""
+    from brainseg_desktop.core.case import RaterKind
     from brainseg_desktop.core.histogram import WINDOW_SHARES
     from brainseg_desktop.core.palettes import Vision
     from brainseg_desktop.gui.actions import ACTIONS, MOUSE
     from brainseg_desktop.services import messages, models, pair_tables
     from brainseg_desktop.services.compare import DEFINITIONS
     from brainseg_desktop.services.consensus import TITLES
+    from brainseg_desktop.services.exporting.forms import FORMS
     from brainseg_desktop.services.pair_report import KAPPA_RULE
+    from brainseg_desktop.services.studies.results import MEASURES
     from brainseg_desktop.services.studies.study import FLAGS
 
     for action in ACTIONS:
@@ -96,6 +99,9 @@ def tables() -> Iterator[tuple[str, str]]:
     yield from ((text, "services/consensus.py") for text in TITLES.values())
     yield from ((text, "services/studies/study.py") for text in FLAGS.values())
     yield from ((text, "core/palettes.py") for text in (vision.value for vision in Vision))
+    yield from ((text, "core/case.py") for text in (kind.value for kind in RaterKind))
+    yield from ((text, "services/exporting/forms.py") for text in (form.says for form in FORMS))
+    yield from ((text, "services/studies/results.py") for text in (measure.title for measure in MEASURES))
     for share in WINDOW_SHARES:
         yield from ((text, "core/histogram.py") for text in (share.title, share.purpose))
 

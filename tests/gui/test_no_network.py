@@ -103,6 +103,7 @@ def user_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_nothing_reaches_for_another_computer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user_home: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_nothing_reaches_for_another_computer(
     assert not list(user_home.rglob("*onnxruntime*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_no_library_opens_a_socket_of_its_own(tmp_path: Path, user_home: Path) -> None:
     """Every system call of the program and its worker: nothing but sockets of this computer."""

@@ -20,9 +20,9 @@ from brainseg_desktop.services.settings import Settings, load_settings, save_set
 
 
 def offer(window: MainWindow, waiting: str = "") -> list[str]:
-    """Start as `gui.app.run` does; the list tells whether the start went on."""
+    """Start as `gui.app.run` does; the list tells whether the start went on, and whether with the files."""
     went_on: list[str] = []
-    window.welcoming.offer(lambda: went_on.append("on"), waiting)
+    window.welcoming.offer(lambda files: went_on.append("files" if files else "on"), waiting)
     return went_on
 
 
@@ -52,7 +52,7 @@ def test_the_notice_is_acknowledged_by_keys_and_kept(
     qtbot.waitUntil(lambda: window.touring.is_on, timeout=20_000)
     window.touring.leave()
     second = make()
-    assert offer(second) == ["on"]
+    assert offer(second) == ["files"]
     assert second.welcoming.view is None
     assert second.empty.isVisible()
 
@@ -96,15 +96,20 @@ def test_what_was_double_clicked_waits(qtbot: QtBot, window: MainWindow) -> None
     view.tick.click()
     assert view.buttons["go_on"].hasFocus()
     qtbot.keyClick(view.buttons["go_on"], Qt.Key.Key_Space)
-    assert went_on == ["on"]
+    assert went_on == ["files"]
     assert not window.touring.is_on
+
+
+def test_a_long_name_fits_its_button(qtbot: QtBot, window: MainWindow) -> None:
+    offer(window, f"{'very_' * 20}long_t1.nii.gz")
+    assert shown(window).buttons["go_on"].text() == "Go on to very_very_very_ve..._t1.nii.gz"
 
 
 def test_it_is_asked_again_when_its_text_changes(
     qtbot: QtBot, make: Callable[[], MainWindow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_settings(accepted(Settings(), date(2026, 1, 2)))
-    assert offer(make()) == ["on"]
+    assert offer(make()) == ["files"]
     monkeypatch.setattr(notice, "NOTICE", (*notice.NOTICE, "One more sentence."))
     window = make()
     assert offer(window) == []

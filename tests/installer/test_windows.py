@@ -200,7 +200,9 @@ def test_install_upgrade_and_remove_under_wine(tmp_path: Path) -> None:
         assert run(str(newer), "/S").returncode == 0
         assert not (folder / "_internal/old.dll").exists()
         assert (folder / "_internal/new.dll").is_file()
-        assert "1.1.0" in registry("Microsoft\\Windows\\CurrentVersion\\Uninstall\\BrainSegDesktop")
+        entry = registry("Microsoft\\Windows\\CurrentVersion\\Uninstall\\BrainSegDesktop")
+        assert "1.1.0" in entry
+        assert '\\AppData\\Local\\Programs\\BrainSeg Desktop\\uninstall.exe" /S' in entry
         assert "BrainSegDesktop.NIfTI" in registry("Classes\\.nii\\OpenWithProgids")
         assert "BrainSegDesktop.DICOM" in registry("Classes\\.dcm\\OpenWithProgids")
         assert "BrainSeg" not in registry("Classes\\.gz")

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.core.volume import Sequence
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.views.overlay import Colour, label_picture, render
 from brainseg_desktop.gui.views.plane import Plane, Projection, grey_pixels, picture, side_letters
 from brainseg_desktop.gui.views.slice_drawing import draw_mask
@@ -64,6 +65,7 @@ def draw_check(state: ViewState, check: Check, size: QSize, font: QFont, ratio: 
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.black)
     painter = QPainter(image)
+    keep_sides(painter)
     painter.setFont(font)
     wide = (size.width() - (_PANELS - 1) * _GAP) / _PANELS
     outlines = ((None, None), (check.reference, REFERENCE_COLOUR), (check.mask, MASK_COLOUR))
@@ -118,7 +120,7 @@ def _write_part(
     text = metrics.elidedText(title, Qt.TextElideMode.ElideRight, inside.width())
     _shadowed(painter, inside, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text, ink)
     if colour is None:
-        where = f"{check.plane.title} {check.index + 1}/{state.case.grid.shape[check.plane.axis]}"
+        where = f"{check.plane.words} {check.index + 1}/{state.case.grid.shape[check.plane.axis]}"
         low = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
         _shadowed(painter, inside, low, where, _TEXT)
     left, right, _, _ = side_letters(state.case.grid, check.plane, state.orientation)
@@ -159,6 +161,7 @@ class CheckPicture(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        keep_sides(painter)
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         if self._check is not None and self._state.case is not None:
             ratio = self.devicePixelRatioF()

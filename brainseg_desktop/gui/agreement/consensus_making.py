@@ -45,9 +45,9 @@ _RULES: dict[Method, str] = {
 }
 _KINDS = {
     RaterKind.HUMAN: "",
-    RaterKind.MODEL: "network",
-    RaterKind.REFERENCE: "reference",
-    RaterKind.CONSENSUS: "consensus",
+    RaterKind.MODEL: mark("network"),
+    RaterKind.REFERENCE: mark("reference"),
+    RaterKind.CONSENSUS: mark("consensus"),
 }
 
 
@@ -73,7 +73,7 @@ class ConsensusDialog(QDialog):
         self.list.setAccessibleName(tr("Masks that take part"))
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         for rating in ratings:
-            kind = _KINDS[rating.kind]
+            kind = tr(_KINDS[rating.kind])
             item = QListWidgetItem(f"{rating.rater} ({kind})" if kind else rating.rater)
             item.setFlags(
                 Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable

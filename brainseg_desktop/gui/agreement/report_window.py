@@ -25,6 +25,7 @@ from brainseg_desktop.gui.agreement.click_table import ClickTable
 from brainseg_desktop.gui.agreement.report_words import definitions_html
 from brainseg_desktop.gui.agreement.slice_chart import Areas, SlicesChart
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.gui.phrases import by_parts
 from brainseg_desktop.gui.views.plane import Plane
 from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.language import mark, tr
@@ -253,7 +254,7 @@ class ReportWindow(QDialog):
         self.measures.setRowCount(len(names))
         self.measures.setVerticalHeaderLabels(names)
         for row, name in enumerate(names):
-            words = state_words(report, name)
+            words = by_parts(state_words(report, name))
             for column, one in enumerate(columns):
                 self.measures.put(row, column, cell(report, name, one), rule(report, name))
             self.measures.put(row, len(columns), words, rule(report, name))
@@ -293,7 +294,7 @@ class ReportWindow(QDialog):
         self.lesions.setRowCount(len(lesions))
         for number, lesion in enumerate(lesions):
             for column, text in enumerate(lesion_row(lesion)):
-                self.lesions.put(number, column, text)
+                self.lesions.put(number, column, by_parts(text))
         self._masks = tuple(
             report.rows[self._row].mask(labels) for labels in (report.source.reference, report.source.mask)
         )

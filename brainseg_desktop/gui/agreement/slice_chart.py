@@ -16,6 +16,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.gui.agreement.check_picture import MASK_COLOUR, REFERENCE_COLOUR
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.views.overlay import Colour
 from brainseg_desktop.services.language import tr
 
@@ -111,6 +112,7 @@ class SlicesChart(QWidget):
         if self._dice.size == 0:
             return
         painter = QPainter(self)
+        keep_sides(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         above, below = self._frames()
         self._draw_scale(painter, above, 1.0, tr("Dice"))

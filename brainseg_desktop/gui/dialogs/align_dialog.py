@@ -104,7 +104,7 @@ class AlignDialog(QDialog):
         self.plane = QComboBox()
         self.plane.setAccessibleName(tr("Plane of the check"))
         for plane in Plane:
-            self.plane.addItem(plane.title, plane)
+            self.plane.addItem(plane.words, plane)
         self.plane.currentIndexChanged.connect(lambda _: self.check.set_plane(self.plane.currentData()))
         self.accept_button = QPushButton(tr("Accept"))
         self.discard = QPushButton(tr("Discard"))

@@ -78,8 +78,8 @@ class ColoursDialog(QDialog):
         layout.setSpacing(8)
         for name, title, what in _CHOICES:
             radio = QRadioButton(tr(title))
-            radio.setToolTip(what)
-            radio.setAccessibleDescription(what)
+            radio.setToolTip(tr(what))
+            radio.setAccessibleDescription(tr(what))
             radio.toggled.connect(lambda on, name=name: self._choose(name) if on else None)
             self._radios[name] = radio
             layout.addWidget(radio)

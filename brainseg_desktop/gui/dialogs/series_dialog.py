@@ -23,6 +23,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.phrases import listed
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.io.dicom.exams import Exam
 from brainseg_desktop.io.dicom.recognise import Suggestion
 from brainseg_desktop.io.dicom.series import DicomSeries
@@ -267,6 +268,7 @@ def _pixmap(found: Preview, side: int, ratio: float, is_offered: bool) -> QPixma
     scale = side / max(*found.size_mm, 1e-6)
     height, width = (mm * scale for mm in found.size_mm)
     painter = QPainter(pixmap)
+    keep_sides(painter)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.setOpacity(1.0 if is_offered else 0.45)
     painter.drawImage(QRectF((side - width) / 2, (side - height) / 2, width, height), image)

@@ -24,6 +24,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QTextBrowser, QTextEdit, QWidget
 
+from brainseg_desktop.services.language import tr
+
 ZOOM_STEPS = (-3, 10)
 _MARGIN = 14
 _LINE_HEIGHT = 130.0
@@ -45,7 +47,7 @@ class PageView(QTextBrowser):
         self._markdown, self._words, self._zoom = "", "", 0
         self._points = self.font().pointSizeF()
         self.setOpenLinks(False)
-        self.setAccessibleName("Page of the user guide")
+        self.setAccessibleName(tr("Page of the user guide"))
         # Many sizes pass while a window is dragged larger; pictures are scaled for the last one.
         self._refit = QTimer(self, interval=80, singleShot=True)
         self._refit.timeout.connect(self._fit_pictures)

@@ -282,7 +282,7 @@ def _port(name: str, value: int, least: int = 1) -> QSpinBox:
 def _choice(name: str, entries: dict[str, str], chosen: str) -> QComboBox:
     box = QComboBox()
     box.setAccessibleName(name)
-    box.addItems(list(entries.values()))
+    box.addItems([tr(text) for text in entries.values()])
     box.setCurrentIndex(list(entries).index(chosen))
     return box
 

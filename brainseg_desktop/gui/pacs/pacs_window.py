@@ -171,6 +171,8 @@ class PacsWindow(QWidget):
         line = QLineEdit()
         line.setAccessibleName(name)
         line.setPlaceholderText(hint)
+        # A date that is cut off cannot be checked.
+        line.setMinimumWidth(line.fontMetrics().horizontalAdvance(hint) + 24)
         line.returnPressed.connect(lambda: self.find_button.click())
         return line
 

@@ -118,7 +118,7 @@ class StudyTable(QTableView):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         em = self.fontMetrics().horizontalAdvance("m")
         for column, width in enumerate(_WIDTHS):
-            self.setColumnWidth(column, width * em)
+            self.setColumnWidth(column, max(width * em, header.sectionSizeHint(column)))
         header.setSectionResizeMode(_DESCRIPTION, QHeaderView.ResizeMode.Stretch)
         self.activated.connect(lambda _: self.wanted.emit())
         self.selectionModel().selectionChanged.connect(lambda *_: self.picked.emit())

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.core.reslice import slice_of
 from brainseg_desktop.core.volume import Sequence, Volume
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.views.plane import Plane, Projection, grey_pixels, side_letters, turned
 from brainseg_desktop.gui.views.view_state import ViewState
 from brainseg_desktop.services.language import tr
@@ -89,6 +90,7 @@ class BlinkCheck(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        keep_sides(painter)
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         if self._volumes is None or self._sequences is None:
             painter.setPen(_TEXT)
@@ -124,7 +126,7 @@ class BlinkCheck(QWidget):
         inside = QRectF(6, 4, frame.width() - 12, frame.height() - 8)
         painter.drawText(inside, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, title)
         painter.drawText(inside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, shown.value)
-        where = f"{self._plane.title} {self._index + 1}/{grid.shape[self._plane.axis]}"
+        where = f"{self._plane.words} {self._index + 1}/{grid.shape[self._plane.axis]}"
         painter.drawText(inside, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, where)
         left, right, _, _ = side_letters(grid, self._plane, state.orientation)
         painter.setPen(_LETTER)

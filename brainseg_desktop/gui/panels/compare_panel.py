@@ -107,7 +107,7 @@ class ComparePanel(QWidget):
         self._table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self._table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         for row, (key, _) in enumerate(_ROWS):
-            self._table.verticalHeaderItem(row).setToolTip(DEFINITIONS[key])
+            self._table.verticalHeaderItem(row).setToolTip(tr(DEFINITIONS[key]))
         rows = len(_ROWS) + 2
         self._table.setFixedHeight(rows * (self.fontMetrics().height() + 7) + 32)
         self._table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -129,7 +129,7 @@ class ComparePanel(QWidget):
             mark, amount = QLabel(), QLabel()
             mark.setPixmap(swatch(DIFFERENCE_COLOURS[code]).pixmap(14, 14))
             amount.setObjectName("faint")
-            amount.setAccessibleName(word)
+            amount.setAccessibleName(tr(word))
             amount.setToolTip(tr("{what}, in the colour of the difference overlay (F)", what=tr(tip)))
             legend.addWidget(mark, 0, 2 * place, Qt.AlignmentFlag.AlignTop)
             legend.addWidget(amount, 0, 2 * place + 1)
@@ -251,7 +251,7 @@ class ComparePanel(QWidget):
                 if voxel_ml is None
                 else f"{voxels[code] * voxel_ml:,.2f} mL"
             )
-            self._amounts[code].setText(f"{word}\n{amount}")
+            self._amounts[code].setText(f"{tr(word)}\n{amount}")
 
     def _show_group(self) -> None:
         scores = self._groups[self._group.currentIndex()] if self._groups else {}
@@ -262,7 +262,7 @@ class ComparePanel(QWidget):
             for row, (key, _) in enumerate(_ROWS):
                 score = getattr(one, key)
                 self._put(
-                    row, column, "empty" if score.value is None else score_text(score), score_text(score)
+                    row, column, tr("empty") if score.value is None else score_text(score), score_text(score)
                 )
             for row, volume in enumerate(one.volume_ml):
                 self._put(len(_ROWS) + row, column, score_text(volume, 1))
@@ -310,6 +310,7 @@ def _tile() -> tuple[QFrame, QLabel, QLabel]:
     layout = QVBoxLayout(tile)
     layout.setContentsMargins(6, 5, 6, 5)
     layout.setSpacing(0)
+    name.setWordWrap(True)
     for label in (value, name):
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         # A long state may not widen the panel beyond its dock.

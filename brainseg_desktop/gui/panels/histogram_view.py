@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from brainseg_desktop.core.histogram import Histogram
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.views.colour_maps import GREY, colour_table
 from brainseg_desktop.services.language import mark, tr
 
@@ -161,6 +162,7 @@ class HistogramView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        keep_sides(painter)
         palette, plot = self.palette(), self._plot
         painter.fillRect(plot, palette.color(QPalette.ColorRole.Base))
         if self._histogram is not None and self._window is not None:

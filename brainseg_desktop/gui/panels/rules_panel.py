@@ -14,7 +14,7 @@ from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.panels.parts import heading, swatch
 from brainseg_desktop.gui.panels.quiet import QuietCombo, QuietSpin
 from brainseg_desktop.gui.views.view_state import ViewState
-from brainseg_desktop.services.language import tr
+from brainseg_desktop.services.language import tr, tr_in
 
 _FIRST = (Sequence.FLAIR, Sequence.T1CE, Sequence.T2, Sequence.T1)
 # Below this width of a range whole numbers do not tell its values apart.
@@ -92,7 +92,7 @@ class RulesPanel(QWidget):
         limits = QHBoxLayout()
         limits.setSpacing(6)
         limits.addWidget(self._low, 1)
-        limits.addWidget(QLabel("to"))
+        limits.addWidget(QLabel(tr_in("from a value to another", "to")))
         limits.addWidget(self._high, 1)
         last = QHBoxLayout()
         last.setSpacing(6)
@@ -143,8 +143,8 @@ class RulesPanel(QWidget):
         self._listed = listed
         with QSignalBlocker(self._inside):
             self._inside.clear()
-            self._inside.addItem("anywhere", None)
-            self._inside.addItem("background", Tissue.BACKGROUND)
+            self._inside.addItem(tr("anywhere"), None)
+            self._inside.addItem(tr("background"), Tissue.BACKGROUND)
             for tissue in tissues:
                 self._inside.addItem(swatch(colours[tissue]), TISSUE_NAMES[tissue].lower(), tissue)
             if only is not None and only not in (Tissue.BACKGROUND, *tissues):

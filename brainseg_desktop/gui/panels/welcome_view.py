@@ -21,6 +21,7 @@ from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.notice import NOTICE
 
 _WIDEST_EM = 44
+_LONGEST_NAME = 30
 
 
 class WelcomeView(QWidget):
@@ -66,7 +67,9 @@ class WelcomeView(QWidget):
             ("guide", tr("Read the guide"), tr("Each task in a few words, with pictures")),
         ]
         if waiting:
-            entries.insert(0, ("go_on", tr("Go on to {name}", name=waiting), tr("Open what you chose")))
+            entries.insert(
+                0, ("go_on", tr("Go on to {name}", name=_shortened(waiting)), tr("Open what you chose"))
+            )
         elif again:
             entries.insert(0, ("go_on", tr("Go on"), tr("To the start page")))
         if not guide:
@@ -137,5 +140,11 @@ class WelcomeView(QWidget):
     def _ticked(self, on: bool) -> None:
         for button in self.buttons.values():
             button.setEnabled(on)
+        self._hint.setHidden(on)
         if on:
             next(iter(self.buttons.values())).setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def _shortened(name: str) -> str:
+    """A name that fits a button: its middle left out."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 13]}...{name[-10:]}"

@@ -230,7 +230,7 @@ class WindowPanel(QWidget):
         super().showEvent(event)
         if not self._colours.count():
             for name in filter(is_available, COLOUR_MAPS):
-                self._colours.addItem(_gradient(name), COLOUR_MAPS[name], name)
+                self._colours.addItem(_gradient(name), tr(COLOUR_MAPS[name]), name)
         self.follow()
 
     def _counted(self, sequence: Sequence) -> Histogram | None:

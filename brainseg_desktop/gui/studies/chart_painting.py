@@ -7,6 +7,7 @@ from functools import cache
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QImage, QPainter, QPen
 
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.services.charts.chart import PAPER, Chart, Circle, Line, Text, Theme
 from brainseg_desktop.services.charts.letters import font_path
 
@@ -47,6 +48,7 @@ def chart_png(chart: Chart, scale: float = 3.0, theme: Theme = PAPER) -> bytes:
     image.setDotsPerMeterX(dots)
     image.setDotsPerMeterY(dots)
     painter = QPainter(image)
+    keep_sides(painter)
     painter.scale(scale, scale)
     draw_chart(painter, chart, theme)
     painter.end()

@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QToolTip, QWidget
 
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.studies.chart_painting import chart_png, draw_chart
 from brainseg_desktop.io.atomic import write_bytes
 from brainseg_desktop.services.charts.chart import DARK, LIGHT, Chart, Spot, Theme
@@ -132,6 +133,7 @@ class ChartView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        keep_sides(painter)
         theme = self.theme
         painter.fillRect(self.rect(), QColor(theme.colour("paper")))
         if self._chart is None:

@@ -34,6 +34,10 @@ def duration_text(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
+# Heights of a line that flags and buttons may take of one line beside the state.
+_ROOM = 40
+
+
 class ReadingBar(QFrame):
     """Which reading it is, its flags and remark, and the button that locks it.
 
@@ -69,20 +73,32 @@ class ReadingBar(QFrame):
         self._accept = QPushButton(tr("Accept and next"))
         self._accept.setToolTip(tr("Lock this reading for good and open the next one (Ctrl+Alt+A)"))
         self._accept.clicked.connect(self.accepted)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 4, 6, 4)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(10, 4, 6, 4)
+        column.setSpacing(2)
+        row = QHBoxLayout()
+        column.addLayout(row)
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(self._title)
         words.addWidget(self._state)
         row.addLayout(words)
         row.addSpacing(8)
+        notes = QHBoxLayout()
         for key, text in flags.items():
-            box = QCheckBox(text)
+            box = QCheckBox(tr(text))
             box.clicked.connect(lambda _=False: self.noted.emit())
-            row.addWidget(box)
+            notes.addWidget(box)
             self._flags[key] = box
-        row.addWidget(self._remark, 1)
+        notes.addWidget(self._remark, 1)
+        parts = (*self._flags.values(), self._save, self._accept)
+        if sum(part.sizeHint().width() for part in parts) <= _ROOM * self.fontMetrics().height():
+            row.addLayout(notes, 1)
+        else:
+            # In one line the words of some languages would widen the window beyond a small screen.
+            self._state.setWordWrap(True)
+            row.setStretch(0, 1)
+            column.addLayout(notes)
         row.addWidget(self._save)
         row.addWidget(self._accept)
         self.hide()

@@ -118,7 +118,7 @@ class ResultsView(QWidget):
         self._rules.setWordWrap(True)
         self._rules.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._rules.setMargin(8)
-        self._list(self._picture, [(kind, kind) for kind in PICTURES])
+        self._list(self._picture, [(tr(kind), kind) for kind in PICTURES])
         self._lay_out()
         self.set_progress(None)
         self.set_report(None)
@@ -180,7 +180,7 @@ class ResultsView(QWidget):
         if report is not None:
             self._list(self._region, [(name, name) for name in report.regions])
             first = next(iter(report.regions.values()))
-            self._list(self._score, [(t.measure.title, key) for key, t in first.measures.items()])
+            self._list(self._score, [(tr(t.measure.title), key) for key, t in first.measures.items()])
             self._rules.setText("\n\n".join(report.rules.values()))
             self._left_out.setRowCount(0)
             _fill_table(
@@ -253,9 +253,15 @@ class ResultsView(QWidget):
         results = report.regions[self.region]
         pairs = list(results.measures[self.measure].pairs)
         self._list(self._pair, [(tr("{a} and {b}", a=a, b=b), [a, b]) for a, b in pairs])
-        _fill_table(self._summary, result_rows.MEASURE_HEADS, result_rows.measures(results))
-        _fill_table(self._whole, result_rows.STATISTIC_HEADS, result_rows.statistics(results))
-        _fill_table(self._raters, result_rows.RATER_HEADS, result_rows.raters(report, results))
+        _fill_table(
+            self._summary, [tr(head) for head in result_rows.MEASURE_HEADS], result_rows.measures(results)
+        )
+        _fill_table(
+            self._whole, [tr(head) for head in result_rows.STATISTIC_HEADS], result_rows.statistics(results)
+        )
+        _fill_table(
+            self._raters, [tr(head) for head in result_rows.RATER_HEADS], result_rows.raters(report, results)
+        )
         self._fill_pair()
 
     def _fill_pair(self) -> None:
@@ -264,7 +270,7 @@ class ResultsView(QWidget):
             return
         rows = result_rows.cases(report, self.region, self.measure, pair) if pair is not None else []
         title = report.regions[self.region].measures[self.measure].measure.title
-        heads = (tr("Case"), title, *(f"{name}, mL" for name in pair or ("", "")))
+        heads = (tr("Case"), tr(title), *(f"{name}, mL" for name in pair or ("", "")))
         _fill_table(self._cases, heads, rows)
         self._worst.setEnabled(pair is not None and report.worst(self.region, self.measure, pair) is not None)
         self._draw()
@@ -273,7 +279,7 @@ class ResultsView(QWidget):
         report, pair = self.report, self.pair
         if report is None:
             return
-        kind, chart = self._picture.currentText(), None
+        kind, chart = str(self._picture.currentData()), None
         if kind == MATRIX:
             chart = heat_map(report, self.region, self.measure)
         elif kind == BOXES:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from brainseg_desktop.gui.panels.parts import faint
 from brainseg_desktop.gui.studies.results_view import ResultsView
 from brainseg_desktop.gui.studies.worklist_view import WorklistView
-from brainseg_desktop.services.language import mark, tr
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.studies.material import Overview
 from brainseg_desktop.services.studies.study import Study
 
@@ -106,11 +106,11 @@ class StudyWindow(QWidget):
         self._outline.setVisible(reader is None or not blinded)
         names = {r.key: r.name for r in design.readers}
         self.worklist.set_items(items, names, of_one=reader is not None)
-        known = [*overview.design.items(), (mark("Folder"), str(study.folder))]
+        known = [*overview.design.items(), ("Folder", str(study.folder))]
         if blinded and reader is not None:
             # Who knows of repeats looks for them.
             known = [(k, v) for k, v in known if k not in ("Hidden repeats", "Readers", "Order")]
-        lines = (f"<tr><td><b>{tr(k)}</b>&nbsp;&nbsp;</td><td>{_html(v)}</td></tr>" for k, v in known)
+        lines = (f"<tr><td><b>{k}</b>&nbsp;&nbsp;</td><td>{_html(v)}</td></tr>" for k, v in known)
         self._design.setText(f"<table cellspacing='6'>{''.join(lines)}</table>")
 
     def set_progress(self, done: float | None, text: str = "") -> None:

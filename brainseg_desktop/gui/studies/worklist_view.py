@@ -171,8 +171,8 @@ class WorklistView(QWidget):
         self._search.textChanged.connect(self._filter)
         self._kind = QComboBox()
         self._kind.setAccessibleName(tr("Which readings are listed"))
-        self._kind.addItems(list(FILTERS))
-        self._kind.currentTextChanged.connect(self._filter)
+        self._kind.addItems([tr(title) for title in FILTERS])
+        self._kind.currentIndexChanged.connect(self._filter)
         self._next = QPushButton(tr("Read next"))
         self._next.setDefault(True)
         self._next.clicked.connect(self.next_wanted)
@@ -192,7 +192,7 @@ class WorklistView(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         em = self.fontMetrics().horizontalAdvance("m")
         for column, width in enumerate((4, 16, 10, 8, 8, 12, 20, 13)):
-            self.table.setColumnWidth(column, width * em)
+            self.table.setColumnWidth(column, max(width * em, header.sectionSizeHint(column)))
         header.setSectionResizeMode(6, QHeaderView.ResizeMode.Stretch)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.activated.connect(self._open)  # a double click or Enter
@@ -234,9 +234,9 @@ class WorklistView(QWidget):
                 self.table.selectRow(row)
                 return
 
-    def _filter(self, _: str) -> None:
+    def _filter(self, _: object) -> None:
         self._proxy.search = self._search.text().strip().lower()
-        self._proxy.wanted = FILTERS[self._kind.currentText()]
+        self._proxy.wanted = list(FILTERS.values())[self._kind.currentIndex()]
         self._proxy.invalidate()
         self._tell()
 

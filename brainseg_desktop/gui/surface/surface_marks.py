@@ -89,7 +89,7 @@ def draw_legend(painter: QPainter, area: QRect) -> None:
     for row, (plane, colour) in enumerate(reversed(PLANE_COLOURS.items())):
         painter.setPen(colour)
         line = QRect(inner.left(), inner.bottom() - (row + 1) * height, inner.width(), height)
-        painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, plane.title)
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, plane.words)
 
 
 def draw_title(painter: QPainter, area: QRect, title: str, note: str) -> None:

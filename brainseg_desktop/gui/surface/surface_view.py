@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from brainseg_desktop.core.geometry import nearest_voxel
 from brainseg_desktop.core.labels import TISSUE_COLOURS, Tissue
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.surface.surface_camera import Orbit
 from brainseg_desktop.gui.surface.surface_marks import (
     draw_legend,
@@ -184,6 +185,7 @@ class SurfaceView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        keep_sides(painter)
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         case, area = self._state.case, self.rect()
         if case is not None and self._picture.works:

@@ -188,7 +188,7 @@ class Agreement(QObject):
             for part in session.shown.label_map.array:  # the whole array at once would become int64
                 if part.any():
                     counts += np.bincount(part.ravel(), minlength=len(Tissue))
-        self._labels.set_unit("mL" if grid.spacing_known else "voxels")
+        self._labels.set_unit("mL" if grid.spacing_known else tr("voxels"))
         factor = grid.voxel_volume_ml if grid.spacing_known else 1.0
         decimals = 1 if grid.spacing_known else 0
         self._labels.set_volumes({t: f"{counts[t] * factor:,.{decimals}f}" for t in Tissue})

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 
 from brainseg_desktop.gui.desk import Desk
 from brainseg_desktop.gui.tasks.opening import Opener, case_key
+from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.starting import Wish, understand
 
 
@@ -48,7 +49,7 @@ class Starting(QObject):
         first = wish.cases[0][1]
         if len(wish.cases) > 1:
             listed = [(case_key(members), name) for name, members in wish.cases]
-            self._opener.listed.emit(listed, "what was opened")
+            self._opener.listed.emit(listed, tr("what was opened"))
         self._opener.tell_with_next(wish.notes)
         if len(first) == 1:
             self._opener.open_path(first[0])

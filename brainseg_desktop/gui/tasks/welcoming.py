@@ -30,19 +30,19 @@ class Welcoming(QObject):
         self._held: list[QAction | QMenu] = []
         self.view: WelcomeView | None = None
 
-    def offer(self, then: Callable[[], None], waiting: str = "") -> None:
+    def offer(self, then: Callable[[bool], None], waiting: str = "") -> None:
         """Show the page if it is needed; `then` is called as soon as the notice is acknowledged.
 
         Parameters
         ----------
         then : function
-            What the start goes on with: cases handed over, work to be recovered.
+            What the start goes on with: work to be recovered and, where it is told so, what was handed over.
         waiting : str
             Name of what was handed over.
         """
         window = self._window
         if is_accepted(window.settings):
-            then()
+            then(True)
             return
         view = WelcomeView(
             again=bool(window.settings.notice_accepted),
@@ -60,7 +60,7 @@ class Welcoming(QObject):
         middle.addWidget(view)
         view.show()
 
-    def _begin(self, name: str, then: Callable[[], None]) -> None:
+    def _begin(self, name: str, then: Callable[[bool], None]) -> None:
         window, view = self._window, self.view
         if view is None or not view.tick.isChecked():
             return
@@ -73,7 +73,7 @@ class Welcoming(QObject):
         self._hold(False)
         window.following.follow_case()
         # Strokes of an earlier version come before anything new.
-        then()
+        then(name == "go_on")
         if name != "go_on":
             # These are names of actions.
             window.actions_by_name[name].trigger()

@@ -15,6 +15,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QKeyEvent, QPainter
 
 from brainseg_desktop.core.contours import SAMPLES_PER_NODE, close_spline, nearest_on
+from brainseg_desktop.gui.phrases import step_words
 from brainseg_desktop.gui.tools.contour_drawing import Flat, Shade, draw_contour, draw_nodes, draw_rubber
 from brainseg_desktop.gui.tools.contour_tool import CONTROL, SHIFT, ContourTool
 from brainseg_desktop.gui.tools.editing import Editing
@@ -81,7 +82,7 @@ class NodesTool(ContourTool):
                     "{tool}: a contour is open on {place}. Go back to it, or press Enter to close it "
                     "there or Esc to drop it.",
                     tool=tr(self.title),
-                    place=self.place,
+                    place=step_words(str(self.place)),
                 )
             )
         else:

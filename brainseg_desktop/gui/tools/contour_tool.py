@@ -69,7 +69,11 @@ class ContourTool(Tool):
         """Drop a contour that was not closed, and say so: what it would enclose was never seen."""
         if self.is_busy:
             self._editing.say(
-                tr("{tool}: the open contour on {place} was dropped.", tool=tr(self.title), place=self.place)
+                tr(
+                    "{tool}: the open contour on {place} was dropped.",
+                    tool=tr(self.title),
+                    place=step_words(str(self.place)),
+                )
             )
             self.cancel()
 

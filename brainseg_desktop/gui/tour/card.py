@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from brainseg_desktop.gui.panels.parts import faint
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.services.language import tr
 
 _WIDTH_EM = 19
@@ -145,6 +146,7 @@ class TourFrame(QWidget):
             return
         colour = QColor(self.palette().color(QPalette.ColorRole.Accent))
         painter = QPainter(self)
+        keep_sides(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(colour, 3))
         painter.drawRoundedRect(self._target.adjusted(-1, -1, 1, 1), 6, 6)

@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractSlider, QSizePolicy, QToolTip
 
 from brainseg_desktop.core.labels import TISSUE_NAMES, Tissue
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.tasks.navigating import Navigator
 from brainseg_desktop.gui.views.overlay import UNCERTAINTY_COLOURS, Colour
 from brainseg_desktop.gui.views.plane import Plane
@@ -47,10 +48,6 @@ _MARK_EDGE = QColor(0, 0, 0)
 # Below this part of the largest doubt of any slice nothing is drawn.
 _LEAST_DOUBT = 0.02
 
-_KEYS_HELP = (
-    "Click or drag to go there; the wheel goes slice by slice. "
-    f"Reached by Tab: arrow keys 1 slice, Page up and Page down {_PAGE}, Home and End the ends."
-)
 _OWN_KEYS = frozenset(
     {
         Qt.Key.Key_Up,
@@ -106,7 +103,7 @@ class SliceStrip(QAbstractSlider):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
-        self.setToolTip(_KEYS_HELP)
+        self.setToolTip(_keys_help())
         self.valueChanged.connect(self._moved)
         state.overlay_changed.connect(self._follow_colours)
         navigator.profiles_changed.connect(self._redraw)
@@ -237,7 +234,7 @@ class SliceStrip(QAbstractSlider):
 
     def _tell(self, y: float, where: QPoint, *, short: bool = False) -> None:
         text = self.text_of(self.index_at(y))
-        QToolTip.showText(where, text if short else f"{text}\n{_KEYS_HELP}", self)
+        QToolTip.showText(where, text if short else f"{text}\n{_keys_help()}", self)
 
     # Drawing ----------------------------------------------------------------------------------------
 
@@ -268,6 +265,7 @@ class SliceStrip(QAbstractSlider):
             self._pixmap = self._draw(ratio)
             self._drawn_with = (self._state.hidden, dict(self._state.colours))
         painter = QPainter(self)
+        keep_sides(painter)
         painter.drawPixmap(0, 0, self._pixmap)
         if self._state.case is not None:
             mark = self._mark_rect(self.value())
@@ -346,3 +344,11 @@ def _to_rows(values: NDArray[Any], rows: int) -> NDArray[Any]:
     """
     first = np.arange(rows) * len(values) // rows
     return np.maximum.reduceat(values, first)[::-1]
+
+
+def _keys_help() -> str:
+    return tr(
+        "Click or drag to go there; the wheel goes slice by slice. Reached by Tab: arrow keys 1 slice, Page "
+        "up and Page down {slices}, Home and End the ends.",
+        slices=_PAGE,
+    )

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from brainseg_desktop.core.geometry import Box, nearest_voxel
 from brainseg_desktop.core.volume import Sequence, Volume
 from brainseg_desktop.gui.measuring.measuring import Measuring
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.tools.rules import rules_in_words
 from brainseg_desktop.gui.tools.toolbox import Toolbox
 from brainseg_desktop.gui.views.link import Position
@@ -104,6 +105,7 @@ class SliceView(QWidget):
         self.setMinimumSize(120, 120)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        keep_sides(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(tr("{sequence} {plane} view", sequence=sequence.value, plane=plane.words))
         for signal in (
@@ -189,6 +191,7 @@ class SliceView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        keep_sides(painter)
         painter.fillRect(event.rect(), Qt.GlobalColor.black)
         self._paint(painter)
 
@@ -267,7 +270,7 @@ class SliceView(QWidget):
         state = self._state
         assert state.case is not None
         grid = state.case.grid
-        where = f"{self.plane.title} {self.index + 1}/{grid.shape[self.plane.axis]}"
+        where = f"{self.plane.words} {self.index + 1}/{grid.shape[self.plane.axis]}"
         if grid.spacing_known:
             where += f"   {grid.world_of(self.position.cursor)[self.plane.axis]:.1f} mm"
         low, high = state.windows[self.sequence]
@@ -325,6 +328,7 @@ class SliceView(QWidget):
         image.setDevicePixelRatio(scale)
         image.fill(Qt.GlobalColor.black)
         painter = QPainter(image)
+        keep_sides(painter)
         painter.setFont(self.font())
         pointer, self.pointer = self.pointer, None
         self.annotated = annotated

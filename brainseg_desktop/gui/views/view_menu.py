@@ -42,13 +42,13 @@ def make_view_menu(window: MainWindow, panel: SlicePanel) -> QMenu:
     )
     _choices(
         menu.addMenu(tr("Plane")),
-        {p.title.capitalize(): p for p in Plane},
+        {p.words.capitalize(): p for p in Plane},
         view.plane,
         lambda p: viewer.set_shown(panel, Shown(view.sequence, p)),
     )
     _choices(
         menu.addMenu(tr("Colour map")),
-        {title: name for name, title in COLOUR_MAPS.items()},
+        {tr(title): name for name, title in COLOUR_MAPS.items()},
         state.colour_maps.get(view.sequence, GREY),
         lambda name: state.set_colour_map(view.sequence, name),
     )

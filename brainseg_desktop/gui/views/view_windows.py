@@ -29,7 +29,7 @@ class ViewWindow(QDockWidget):
     def retitle(self) -> None:
         """Say what is shown."""
         shown = self.panel.shown
-        self.setWindowTitle(f"{shown.sequence.value}, {shown.plane.title}")
+        self.setWindowTitle(f"{shown.sequence.value}, {shown.plane.words}")
 
 
 class ViewWindows(QObject):

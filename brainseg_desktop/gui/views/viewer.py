@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 from brainseg_desktop.core.volume import Sequence
 from brainseg_desktop.gui.measuring.measuring import Measuring
+from brainseg_desktop.gui.qt_language import keep_sides
 from brainseg_desktop.gui.surface.surface_view import SurfaceView
 from brainseg_desktop.gui.tasks.navigating import Navigator
 from brainseg_desktop.gui.tools.toolbox import Toolbox
@@ -49,6 +50,7 @@ class Viewer(QWidget):
         self.sequence = Sequence.FLAIR
         self.contents: dict[Layout, list[Shown]] = {}
         self._maximised: QWidget | None = None
+        keep_sides(self)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)

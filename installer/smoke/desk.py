@@ -95,7 +95,7 @@ def desk() -> Iterator[Desk]:
     """A screen of its own, gone at the end."""
     number = next(n for n in itertools.count(90) if not Path(f"/tmp/.X11-unix/X{n}").exists())
     server = subprocess.Popen(
-        ["Xvfb", f":{number}", "-screen", "0", SIZE, "-nolisten", "tcp", "-ac"],
+        ["Xvfb", f":{number}", "-screen", "0", SIZE, "-nolisten", "tcp", "-ac", "-noreset"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -75,7 +75,7 @@ def try_package(root: CleanRoot, screen: Desk, deb: Path) -> None:
     say("Self-test")
     check_selftest(root, "/usr/bin/brainseg")
     say("A double click on a file")
-    work_in_window(root, screen, ["gio", "open", str(HOME / "cases" / "sample_flair.nii.gz")], "package")
+    work_in_window(root, screen, ["gio", "open", str(HOME / "sample" / "sample_flair.nii.gz")], "package")
     say("Starts")
     measure_starts(root, screen, "/usr/bin/brainseg-desktop")
     say("Removing")
@@ -107,7 +107,7 @@ def try_archive(root: CleanRoot, screen: Desk, archive: Path) -> None:
     check_selftest(root, str(program / "brainseg"))
     root.run_as_user(str(program / "install-for-me.sh"))
     subprocess.run(["rm", "-f", str(root.folder / HOME.relative_to("/") / "out.nii.gz")], check=True)
-    work_in_window(root, screen, ["gio", "open", str(HOME / "cases" / "sample_flair.nii.gz")], "archive")
+    work_in_window(root, screen, ["gio", "open", str(HOME / "sample" / "sample_flair.nii.gz")], "archive")
     root.run_as_user(str(program / "install-for-me.sh"), "--remove")
     entries = list((root.folder / "home" / USER / ".local" / "share").rglob("*brainseg-desktop.*"))
     assert not entries, f"the menu entry left {entries}"
@@ -137,7 +137,7 @@ def check_selftest(root: CleanRoot, program: str) -> None:
 
 def make_case(root: CleanRoot) -> None:
     """The sample case in the user's home, as if it came from somewhere."""
-    folder = root.folder / "home" / USER / "cases"
+    folder = root.folder / "home" / USER / "sample"
     folder.mkdir()
     for name in ("t1", "flair"):
         sample = ROOT / "resources" / "sample" / f"sample_{name}.nii.gz"

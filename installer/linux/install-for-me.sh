@@ -33,9 +33,15 @@ case ${1:-} in
     # What a desktop entry wants escaped inside quotes, and a percent sign doubled.
     program=$(printf '%s' "$here/brainseg-desktop" |
         sed -e 's/\\/\\\\\\\\/g' -e 's/["`$]/\\\\&/g' -e 's/%/%%/g')
-    mkdir -p "$data/applications" "$data/mime/packages" "$data/icons/hicolor"
-    cp "$here/share/mime/packages/brainseg-desktop.xml" "$data/mime/packages/"
-    cp -R "$here/share/icons/hicolor/." "$data/icons/hicolor/"
+    mkdir -p "$data/applications" "$data/mime/packages"
+    cp -f "$here/share/mime/packages/brainseg-desktop.xml" "$data/mime/packages/"
+    # One by one: with the folders their rights would come along, and this folder may be read-only.
+    for icon in "$here"/share/icons/hicolor/*/apps/*; do
+        apps=${icon%/*}
+        size=${apps%/apps}
+        mkdir -p "$data/icons/hicolor/${size##*/}/apps"
+        cp -f "$icon" "$data/icons/hicolor/${size##*/}/apps/"
+    done
     while IFS= read -r line; do
         case $line in
         Exec=*) printf 'Exec="%s" %%F\n' "$program" ;;

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,7 +14,8 @@ import click
 from brainseg_desktop.cli.console import number, print_table
 
 if TYPE_CHECKING:
-    from brainseg_desktop.services.batch.tally import Summary, Tally
+    from brainseg_desktop.services.batch.segment_summary import Summary
+    from brainseg_desktop.services.batch.tally import Tally
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +49,15 @@ def scheduler_option(command: Command) -> Command:
         help="Use the workers of a Dask cluster (tcp://host:8786, or tls:// as Dask is set up). They need "
         "this version of the program and must see the files under the same paths.",
     )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """How a study is measured: processes (None: by the machine), whether kept numbers are used, a cluster."""
+
+    jobs: int | None = None
+    resume: bool = True
+    scheduler: str | None = None
 
 
 @contextmanager
@@ -95,6 +106,14 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def print_counts(run: Mapping[str, Any]) -> None:
+    """How many cases were measured, as one small table."""
+    cells = [str(run[name]) for name in ("cases", "done", "kept", "failed")]
+    print_table(
+        ["Cases", "Measured", "Measured before", "Failed", "In all"], [[*cells, _duration(run["seconds"])]]
+    )
 
 
 def print_summary(summary: Summary) -> None:

@@ -161,7 +161,7 @@ def segment_command(
 def _tell_run(run: Run, output: Path, as_json: bool) -> int:
     """Results on stdout, remarks and faults on stderr; of many cases also a table in the output folder."""
     from brainseg_desktop.core.errors import UserError
-    from brainseg_desktop.services.batch.tally import summarise, write_summary
+    from brainseg_desktop.services.batch.segment_summary import summarise, write_summary
     from brainseg_desktop.services.messages import words
 
     results = [outcome.segmented for outcome in run.outcomes]

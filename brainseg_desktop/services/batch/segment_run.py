@@ -35,7 +35,8 @@ from brainseg_desktop.services.batch.segment_job import (
     SegmentJob,
     SegmentOptions,
 )
-from brainseg_desktop.services.batch.tally import Outcome, Tally, Tell
+from brainseg_desktop.services.batch.segment_summary import Outcome
+from brainseg_desktop.services.batch.tally import Tally, Tell
 from brainseg_desktop.services.headless import Segmented, make_folder
 from brainseg_desktop.services.logs import alias
 from brainseg_desktop.services.messages import words
@@ -178,7 +179,7 @@ def _collect(plan: Plan, folder: Path, resume: bool, tell: Tell, started: float,
         if case.files is None:
             assert case.error is not None
             outcomes[number] = _failed(case.name, case.error)
-            tally.count(outcomes[number])
+            tally.count(outcomes[number].status)
         else:
             work.append((number, case.files, known.get(plan.output(case.files).name)))
     tell(tally)
@@ -199,7 +200,7 @@ def _collect(plan: Plan, folder: Path, resume: bool, tell: Tell, started: float,
                     problem = problem or UserError(
                         "record_not_written", path=record.path, reason=words(error)
                     )
-            tally.count(outcomes[number])
+            tally.count(outcomes[number].status)
             tell(tally)
     ordered = tuple(outcomes[number] for number in range(len(plan.cases)))
     return Run(ordered, time.monotonic() - started, problem)

@@ -7,6 +7,7 @@ many processes there are, or on what was kept from an earlier run.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from brainseg_desktop.services.batch.runners import (
     cores,
     how_many,
 )
+from brainseg_desktop.services.batch.tally import Tally
 from brainseg_desktop.services.paths import cache_dir
 from brainseg_desktop.services.studies.case_cache import cache_key, keep, read_kept
 from brainseg_desktop.services.studies.case_numbers import CaseJob, CaseNumbers, MaskJob, Role, measure_files
@@ -36,6 +38,7 @@ from brainseg_desktop.services.studies.statistics import MeasuredCase, report_of
 MOST_WORKERS = 6
 
 Tell = Callable[[float], None]
+Count = Callable[[Tally], object]
 Cancelled = Callable[[], bool]
 
 
@@ -54,6 +57,7 @@ def measure_study(
     *,
     workers: int | None = None,
     tell: Tell = lambda _: None,
+    count: Count = lambda _: None,
     cancelled: Cancelled = lambda: False,
     cache: Path | None = None,
     scheduler: str | None = None,
@@ -68,6 +72,8 @@ def measure_study(
         Processes; by default one a core, `MOST_WORKERS` at most. 0: measure in this one.
     tell : callable
         Hears the share of the cases that is done.
+    count : callable
+        Hears the same as a `Tally`.
     cancelled : callable
         Asked ten times a second; once it says so, the processes are ended.
     cache : Path, optional
@@ -91,14 +97,17 @@ def measure_study(
     works = [work for work in works if work.files]
     done: dict[str, MeasuredCase] = {}
     waiting: list[_Work] = []
+    tally = Tally(len(works), time.monotonic())
     for work in works:
         _stop_if(cancelled)
         numbers = None if anew else read_kept(folder, work.key)
         if numbers is not None and _as_hashed(work.files):
             done[work.case] = MeasuredCase(work.files, numbers)
+            tally.count("kept")
         else:
             waiting.append(work)
         tell(len(done) / len(works))
+        count(tally)
     with closing(_measured([w.job for w in waiting], workers, scheduler, cancelled)) as measured:
         for number, found in measured:
             work = waiting[number]
@@ -111,7 +120,9 @@ def measure_study(
             else:
                 error = UserError("case_not_measured", case=work.case)
                 done[work.case] = MeasuredCase(work.files, failure=error)
+            tally.count("done" if isinstance(found, CaseNumbers) else "failed")
             tell(len(done) / len(works))
+            count(tally)
     return report_of(material, done)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from brainseg_desktop.services.batch.segment_run import Run
     from brainseg_desktop.services.check import CheckResult
 
-MENDABLE = 2
+MENDABLE, INTERRUPTED = 2, 130
 FILE = click.Path(path_type=Path)
 
 
@@ -153,8 +153,16 @@ def segment_command(
         volume,
         spacing_mm,
     )
-    with tally_bar("Segmenting") as tell:
-        run = segment_many(wanted, output, options, jobs=jobs, resume=resume, scheduler=scheduler, tell=tell)
+    try:
+        with tally_bar("Segmenting") as tell:
+            run = segment_many(
+                wanted, output, options, jobs=jobs, resume=resume, scheduler=scheduler, tell=tell
+            )
+    except KeyboardInterrupt:
+        if given or (len(cases) == 1 and not cases[0].is_dir()):
+            raise
+        click.echo("brainseg: Stopped. What is done is kept: run the same command with --resume.", err=True)
+        return INTERRUPTED
     return _tell_run(run, output, as_json)
 
 

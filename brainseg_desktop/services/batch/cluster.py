@@ -123,17 +123,12 @@ class CaseProcesses(WorkerPlugin):  # type: ignore[misc]  # distributed has no t
         process.dispose()
 
 
-def _do(plugin: str, op: str, job: bytes) -> tuple[bytes | None, str]:
-    """In a Dask worker: the result, or the reason why there is none."""
+def _do(plugin: str, op: str, job: bytes) -> tuple[bytes | None, str, int]:
+    """In a Dask worker: the result, the reason why there is none, and how many jobs it does at once."""
     processes: Any = get_worker().plugins[plugin]
     found = processes.do(op, job)
-    return (None, found.reason) if isinstance(found, Lost) else (found, "")
-
-
-def _capacity(plugin: str) -> int:
-    """In a Dask worker: how many jobs it does at once."""
-    processes: Any = get_worker().plugins[plugin]
-    return int(processes.count)
+    content, reason = (None, found.reason) if isinstance(found, Lost) else (found, "")
+    return content, reason, processes.count
 
 
 def _stop(plugin: str, dask_worker: Any = None) -> None:
@@ -267,7 +262,7 @@ class _Shares:
     def _seen(self, worker: str, future: Future) -> str:
         """Take a worker in; else the reason why not."""
         try:
-            content, reason = future.result(timeout=_LOOK_SECONDS)
+            content, reason, count = future.result(timeout=_LOOK_SECONDS)
             if content is None:
                 return reason or "its process for cases ends at once."
             seen = msgspec.json.decode(content, type=Seen)
@@ -279,8 +274,7 @@ class _Shares:
             self._first = self._first or seen
             if seen.device != self._first.device:
                 return f"it computes on {seen.device}, others on {self._first.device}: say --device."
-            count = self._client.submit(_capacity, self._plugin.name, workers=[worker], pure=False)
-            self._slots[worker] = count.result(timeout=_LOOK_SECONDS)
+            self._slots[worker] = count
         except Exception as error:  # whatever Dask or a worker of another kind comes up with
             return f"{type(error).__name__}: {error}"
         return ""
@@ -320,9 +314,11 @@ class _Shares:
                 del self._looking[worker]
                 if reason := self._seen(worker, future):
                     self._slots[worker] = 0
-                    _log.warning("a worker that came later is not used: %s", reason)
+                    _log.info("a worker that came later is not used: %s", reason)
 
     def _give_out(self) -> None:
+        if self._client.status != "running":
+            return
         used = Counter(worker for _, worker in self._running.values())
         while self._waiting:
             free = {worker: count - used[worker] for worker, count in self._slots.items()}
@@ -340,11 +336,15 @@ class _Shares:
 
     def _take(self, number: int, future: Future) -> Generator[tuple[int, Answer], None, None]:
         del self._running[number]
+        if future.status in ("cancelled", "lost"):
+            # The scheduler forgot it, or is gone: no fault of the job.
+            self._waiting.appendleft(number)
+            return
         if future.status != "finished":
-            _log.warning("a job came to nothing in Dask: %s", future.status)
+            _log.info("a job came to nothing in Dask: %s", future.status)
             yield from self._again(number)
             return
-        content, reason = future.result()
+        content, reason, _ = future.result()
         if content is not None:
             yield number, content
         elif reason:
@@ -416,7 +416,9 @@ def _token(share: Path | None) -> Iterator[tuple[str, str] | None]:
 
 def _quiet() -> None:
     """What Dask has to say goes to the log, not among the progress on stderr."""
-    for name in ("distributed", "tornado"):
+    families = ("distributed", "tornado")
+    names = {name for name in logging.root.manager.loggerDict if name.startswith(families)}
+    for name in names | set(families):
         logger = logging.getLogger(name)
         for handler in list(logger.handlers):
             logger.removeHandler(handler)

@@ -93,7 +93,7 @@ class CaseProcess:
         except Garbled:
             event = None
         if event is None:
-            _log.warning("a case ended its process: %s", self._process.stderr_tail)
+            _log.info("a case ended its process: %s", self._process.stderr_tail)
             self.kill()
             return Lost()
         if event.get("event") == "failed":

@@ -11,6 +11,7 @@ from __future__ import annotations
 # mypy: disable-error-code="no-untyped-call,type-arg"
 import logging
 import queue
+import re
 import secrets
 import tempfile
 import threading
@@ -179,6 +180,10 @@ class ClusterRunner:
                 client.close(timeout=2)
 
     def _connect(self) -> Client:
+        # Dask's client hangs at its end if it was given something else.
+        if re.fullmatch(r"[a-z]+://.+:\d+/?", self._address) is None:
+            reason = "an address is like tcp://host:8786"
+            raise UserError("scheduler_unreachable", address=self._address, reason=reason)
         try:
             client = Client(self._address, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TimeoutError, ImportError, RuntimeError, TypeError) as error:

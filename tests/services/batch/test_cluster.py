@@ -144,13 +144,15 @@ DEADLY = """
 import os
 from brainseg_desktop.services.batch import runners
 ask = runners.CaseProcess.ask
-def deadly(self, op, job, threads=None):
-    if b"P01_seg" not in job and b'"name":"P01"' in job:
+def deadly(self, op, job, threads=None, ask=ask):
+    if b'"name":"P01"' in job:
         with open({marker!r}, "a") as file:
             file.write("x")
         {act}
     ask(self, op, job, threads)
-runners.CaseProcess.ask = deadly
+# Dask may run this twice.
+if ask.__name__ != "deadly":
+    runners.CaseProcess.ask = deadly
 """
 
 

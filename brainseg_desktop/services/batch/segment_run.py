@@ -38,9 +38,9 @@ from brainseg_desktop.services.batch.segment_job import (
 from brainseg_desktop.services.batch.segment_summary import Outcome
 from brainseg_desktop.services.batch.tally import Tally, Tell
 from brainseg_desktop.services.headless import Segmented, make_folder
-from brainseg_desktop.services.logs import alias
 from brainseg_desktop.services.messages import words
 from brainseg_desktop.services.models import find_network
+from brainseg_desktop.services.scrubbing import alias
 
 AUTO = 0
 # What a process and the network's own need for an exam of four sequences of 240 x 240 x 155 is 0.8 GB

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from owners import Environment, Owned, Package, is_code, is_font, package_of
+from statements import home_of, stated_licence
 
 HERE = Path(__file__).resolve().parent / "third_party"
 OUR_NAME = "brainseg-desktop"
@@ -20,28 +21,6 @@ OUR_PACKAGE = "brainseg_desktop"
 _FREEZERS_MODULE = re.compile(r"(pyi_rth_|pyimod0|pyiboot0|_pyi_rth_utils\b|struct$|_distutils_hack)")
 _LIBRARY_FOLDER = re.compile(r"(^|/)([^/]+\.libs|\.dylibs)/")
 _HASH = re.compile(r"-[0-9a-f]{8}(-[0-9a-f]{8})?$|-[0-9a-f]{32}$")
-_BSD = {"BSD", "BSD License", "BSD license"}
-_NAMES = {
-    "Apache": "Apache-2.0",
-    "Apache 2.0": "Apache-2.0",
-    "Apache License 2.0": "Apache-2.0",
-    "Apache Software License": "Apache-2.0",
-    "Apache-2.0": "Apache-2.0",
-    "3-Clause BSD License": "BSD-3-Clause",
-    "BSD 2-Clause License": "BSD-2-Clause",
-    "BSD 3-Clause License": "BSD-3-Clause",
-    "BSD-2-Clause": "BSD-2-Clause",
-    "BSD-3-Clause": "BSD-3-Clause",
-    "ISC License (ISCL)": "ISC",
-    "MIT": "MIT",
-    "MIT License": "MIT",
-    "MPL-2.0": "MPL-2.0",
-    "MPL-2.0 AND MIT": "MPL-2.0 AND MIT",
-    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
-    "NVIDIA Proprietary Software": "LicenseRef-NVIDIA-Proprietary",
-    "Python Software Foundation License": "PSF-2.0",
-    "The Unlicense (Unlicense)": "Unlicense",
-}
 
 
 @dataclass(slots=True)
@@ -248,7 +227,8 @@ class _Collector:
         known = plugin[1] in qt["plugins"] if plugin else plain in qt["libraries"]
         if not known:
             return self._part(f"Qt's {place.rpartition('/')[2]}", version, "library", None, "")
-        if not plugin and not plain.startswith("Qt6"):
+        # PySide6's own modules lie beside its __init__; everything deeper, and Windows' Qt6Core.dll, is Qt.
+        if place.count("/") == 1 and not plain.startswith("Qt6"):
             return None
         part = self._part("Qt", version, "library", qt["licence"], qt["source"])
         part.texts.update(read_texts(qt["texts"]))
@@ -279,7 +259,7 @@ class _Collector:
         found = self.environment.distributions[key]
         entry = self.table["distribution"].get(key, {})
         texts = self.environment.texts_of(key)
-        source = entry.get("source") or _home(found.metadata)
+        source = entry.get("source") or home_of(found.metadata)
         part = Part(found.name, found.version, "distribution", None, source, texts=texts)
         part.licence = entry.get("licence") or stated_licence(found.metadata, texts)
         part.texts.update(read_texts(entry.get("texts", [])))
@@ -328,54 +308,7 @@ def stem_of(name: str) -> str:
     return re.sub(r"^(lib(?:ssl|crypto|ffi))-[\d_]+", r"\1", stem)
 
 
-def stated_licence(metadata: Any, texts: dict[str, str]) -> str | None:
-    """The licence of a distribution as an SPDX expression, as far as its metadata tell it beyond doubt."""
-    expression = metadata.get("License-Expression")
-    if expression:
-        return str(expression)
-    stated = str(metadata.get("License") or "").strip()
-    classifiers = [
-        line.rpartition(" :: ")[2]
-        for line in metadata.get_all("Classifier") or []
-        if line.startswith("License :: ") and line != "License :: OSI Approved"
-    ]
-    # A licence text instead of a name, or a name beside a GPL among the classifiers, needs a person's eye.
-    if any("General Public License" in one for one in classifiers):
-        return _gnu_name(" ".join(classifiers))
-    if any(re.match(r"\s*GNU (AFFERO )?GENERAL PUBLIC LICENSE", text) for text in texts.values()):
-        return "GPL-3.0-only" if "AFFERO" not in "".join(texts.values()) else "AGPL-3.0-only"
-    if re.search(r"\bA?GPL", stated):
-        return _gnu_name(stated)
-    for name in (stated, *classifiers):
-        if name in _NAMES:
-            return _NAMES[name]
-    if stated in _BSD or set(classifiers) & _BSD:
-        whole = " ".join(" ".join(texts.values()).split())
-        if not whole:
-            return None
-        return "BSD-3-Clause" if re.search(r"[Nn]either (the )?names?", whole) else "BSD-2-Clause"
-    return None
-
-
-def _gnu_name(text: str) -> str:
-    """The GNU licence that free words speak of; the strictest reading where they are vague."""
-    if "Affero" in text or "AGPL" in text:
-        return "AGPL-3.0-only"
-    if "Lesser" in text or "LGPL" in text:
-        return "LGPL-3.0-only" if "3" in text else "LGPL-2.1-only"
-    return "GPL-2.0-only" if "2" in text else "GPL-3.0-only"
-
-
 def read_texts(names: Iterable[str]) -> dict[str, str]:
     """Those of the licence texts kept here that exist, by name."""
     paths = [HERE / "texts" / name for name in names]
     return {path.stem: path.read_text("utf-8") for path in paths if path.is_file()}
-
-
-def _home(metadata: Any) -> str:
-    """Where a distribution's source is: what it says of itself, else its page in the package index."""
-    links = dict(line.split(", ", 1) for line in metadata.get_all("Project-URL") or [] if ", " in line)
-    for name in ("Source", "Source Code", "Repository", "source", "repository", "Code", "GitHub"):
-        if name in links:
-            return str(links[name])
-    return f"https://pypi.org/project/{metadata['Name']}/{metadata['Version']}/#files"

@@ -164,7 +164,9 @@ def test_segment_writes_the_mask_on_the_native_grid(
         "alignment",
         "outside",
         "error",
+        "status",
     }
+    assert entry["status"] == "done"
     assert entry["uncertainty"] is None
     assert (entry["case"], entry["model"], entry["error"]) == ("BraTS2021_77777", "glioma-unet", None)
     assert entry["scheme"] == "brats2021"

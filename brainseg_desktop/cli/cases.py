@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from brainseg_desktop.cli.batches import Jobs, print_summary, scheduler_option, tally_bar
 from brainseg_desktop.cli.choices import choice_of, choice_options
-from brainseg_desktop.cli.console import Bar, number, print_json, print_table, progress_bar
+from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
+from brainseg_desktop.cli.extras import require
 
 if TYPE_CHECKING:
     from brainseg_desktop.cli.entry import Front
     from brainseg_desktop.core.volume import Sequence
     from brainseg_desktop.io.layouts import CaseFiles
+    from brainseg_desktop.services.batch.segment_run import Run
     from brainseg_desktop.services.check import CheckResult
 
-MENDABLE = 2
+MENDABLE, INTERRUPTED = 2, 130
 FILE = click.Path(path_type=Path)
 
 
@@ -86,6 +89,19 @@ def open_command(front: Front, case: tuple[str, ...], output: Path | None) -> in
     "(whole numbers 0 to 255 with the header's slope 1/255, which readers apply).",
 )
 @choice_options
+@click.option(
+    "--jobs",
+    type=Jobs(),
+    default="1",
+    show_default=True,
+    help="Cases at the same time on this machine; auto: as many as cores and free memory allow.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Leave out what an earlier run wrote to DIR, if inputs, network, options and masks are the same.",
+)
+@scheduler_option
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def segment_command(
     cases: tuple[Path, ...],
@@ -102,37 +118,71 @@ def segment_command(
     uncertainty: bool,
     volume: int | None,
     spacing_mm: tuple[float, float, float] | None,
+    jobs: int,
+    resume: bool,
+    scheduler: str | None,
     as_json: bool,
 ) -> int:
-    """Outline the tumour in each CASE and write its mask to DIR."""
+    """Outline the tumour in each CASE and write its mask to DIR.
+
+    A CASE is one exam, or a folder of many at any depth. A mask that DIR has already is written anew, unless
+    --resume says otherwise.
+    """
     from brainseg_desktop.core.errors import UserError
     from brainseg_desktop.core.volume import Sequence
-    from brainseg_desktop.services.headless import segment_cases
 
     given = {s: path for s, path in zip(Sequence, (t1, t1ce, t2, flair), strict=True) if path is not None}
     if given and cases:
         raise UserError("sequences_and_cases")
     if not given and not cases:
         raise UserError("no_sequences_given")
+    if scheduler is not None:
+        require("distributed", "cluster")
+    from brainseg_desktop.services.batch.segment_job import SegmentOptions
+    from brainseg_desktop.services.batch.segment_run import segment_many
+
     wanted: list[Path | CaseFiles] = [_loose_case(given)] if given else list(cases)
-    results = []
-    with (
-        progress_bar("Segmenting") as bar,
-        segment_cases(
-            output,
-            model,
-            device,
-            scheme,
-            uncertainty=uncertainty,
-            align=align,
-            reference=Sequence(reference) if reference else None,
-            choice=choice_of(volume, spacing_mm),
-        ) as segment,
-    ):
-        for done, case in enumerate(wanted):
-            results.append(segment(case, _part_of(bar, done, len(wanted))))
+    options = SegmentOptions(
+        str(output),
+        model,
+        device,
+        scheme,
+        uncertainty,
+        align,
+        Sequence(reference) if reference else None,
+        volume,
+        spacing_mm,
+    )
+    try:
+        with tally_bar("Segmenting") as tell:
+            run = segment_many(
+                wanted, output, options, jobs=jobs, resume=resume, scheduler=scheduler, tell=tell
+            )
+    except KeyboardInterrupt:
+        if given or (len(cases) == 1 and not cases[0].is_dir()):
+            raise
+        click.echo("brainseg: Stopped. What is done is kept: run the same command with --resume.", err=True)
+        return INTERRUPTED
+    return _tell_run(run, output, as_json)
+
+
+def _tell_run(run: Run, output: Path, as_json: bool) -> int:
+    """Results on stdout, remarks and faults on stderr; of many cases also a table in the output folder."""
+    from brainseg_desktop.core.errors import UserError
+    from brainseg_desktop.services.batch.segment_summary import summarise, write_summary
+    from brainseg_desktop.services.messages import words
+
+    results = [outcome.segmented for outcome in run.outcomes]
+    summary = summarise(run.outcomes, run.seconds)
+    problems = [] if run.problem is None else [words(run.problem)]
+    table = None
+    if len(results) > 1:
+        try:
+            table = write_summary(output, run.outcomes)
+        except UserError as error:
+            problems.append(words(error))
     if as_json:
-        print_json({"cases": [r.to_dict() for r in results]})
+        print_json({"cases": [o.to_dict() for o in run.outcomes], "summary": summary.to_dict()})
     else:
         rows = [
             [
@@ -144,17 +194,15 @@ def segment_command(
             for r in results
         ]
         print_table(["Case", "WT mL", "TC mL", "ET mL", "Seconds", "Mask"], rows)
+        if table is not None:
+            print_summary(summary)
+            click.echo(str(table))
     for note in (n for r in results for n in (*r.notes, *r.outside)):
         click.echo(note, err=True)
-    failed = [r for r in results if r.error is not None]
-    for result in failed:
-        click.echo(f"brainseg: {result.error}", err=True)
-    return MENDABLE if failed else 0
-
-
-def _part_of(bar: Bar, done: int, total: int) -> Bar:
-    """The bar of one case of several."""
-    return lambda fraction: bar((done + fraction) / total)
+    problems = [r.error for r in results if r.error is not None] + problems
+    for problem in problems:
+        click.echo(f"brainseg: {problem}", err=True)
+    return MENDABLE if problems else 0
 
 
 def _loose_case(given: dict[Sequence, Path]) -> CaseFiles:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
+from brainseg_desktop.cli.extras import require
 from brainseg_desktop.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ FIGURE_HEAD += ["Slice Dice", "Tumour slices", "False slices %"]
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def train_command(recipe: Path, run: str | None, resume: bool, evaluate_only: bool, as_json: bool) -> int:
     """Train a network from a recipe, measure it on the held-out patients, and write report and model."""
-    _require("torch", "train")
-    _require("onnxscript", "train")
+    require("torch", "train")
+    require("onnxscript", "train")
     from brainseg_desktop.training.config import read_recipe, read_runs
     from brainseg_desktop.training.run import compare_runs, run_recipe
 
@@ -92,7 +93,7 @@ def _evaluate_recipe(
     model: str, path: Path, side: str, run: str | None, drop: tuple[str, ...], as_json: bool
 ) -> int:
     """Exams of one side of a recipe, straight from its sources and through the program's own path."""
-    _require("torch", "train")
+    require("torch", "train")
     from brainseg_desktop.inference.registry import CARD_FILE
     from brainseg_desktop.services.models import find_network
     from brainseg_desktop.training.config import read_recipe, read_runs
@@ -174,8 +175,8 @@ def selftest_command(as_json: bool) -> int:
 
 @click.command("measure", hidden=True)
 def measure_command() -> int:
-    """Measure cases of a study for another process (started by the program itself, where it is frozen)."""
-    from brainseg_desktop.services.studies.case_worker import main
+    """Measure or segment cases for another process (started by the program itself, where it is frozen)."""
+    from brainseg_desktop.services.batch.case_worker import main
 
     return main()
 
@@ -229,10 +230,3 @@ def _figure_row(run: str, side: str, figure: RegionFigures) -> list[str]:
 
 def _tell(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _require(package: str, extra: str) -> None:
-    import importlib.util
-
-    if importlib.util.find_spec(package) is None:
-        raise UserError("extra_missing", package=package, extra=extra)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from brainseg_desktop.cli.batches import Jobs, Measuring, scheduler_option
 from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
+from brainseg_desktop.cli.extras import require
 from brainseg_desktop.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +30,22 @@ FILE = click.Path(path_type=Path)
     help="Of the surface Dice; that of the study, or 1.",
 )
 @click.option("--names", is_flag=True, help="Name the cases in the report; numbered if left out.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes for a study; one a core by default.")
+@click.option(
+    "--jobs",
+    "--workers",
+    "jobs",
+    type=Jobs(),
+    default="auto",
+    show_default=True,
+    help="Processes for a study; auto: one a core, six at most.",
+)
+@click.option(
+    "--resume/--anew",
+    default=True,
+    show_default=True,
+    help="Use the numbers kept of cases whose masks are the same, of a broken-off run too; or measure anew.",
+)
+@scheduler_option
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 def agreement_command(
     places: tuple[Path, ...],
@@ -36,17 +53,22 @@ def agreement_command(
     scheme: str | None,
     tolerance_mm: float | None,
     names: bool,
-    workers: int | None,
+    jobs: int,
+    resume: bool,
+    scheduler: str | None,
     as_json: bool,
 ) -> int:
     """Measure the agreement of several readers: of a study, or of their masks of one case.
 
     STUDY is the folder of a study, or one with a folder of masks for each reader or each case.
     """
+    if scheduler is not None:
+        require("distributed", "cluster")
+    how = Measuring(jobs or None, resume, scheduler)
     if len(places) == 1 and places[0].is_dir():
         from brainseg_desktop.cli.study_agreement import study_agreement
 
-        return study_agreement(places[0], output, scheme, tolerance_mm, workers, as_json, names=names)
+        return study_agreement(places[0], output, scheme, tolerance_mm, how, as_json, names=names)
     if len(places) == 1 and not places[0].exists():
         raise UserError("file_missing", path=places[0])
     from brainseg_desktop.services.agreement import agree_on_files, write_agreement
@@ -61,7 +83,7 @@ def agreement_command(
         from brainseg_desktop.services.studies.output import write_study
 
         material = material_from_masks(places, loose.scheme.name, tolerance_mm)
-        measured = measure_study(material, workers=workers)
+        measured = measure_study(material, workers=how.jobs, anew=not resume, scheduler=scheduler)
         written += write_study(output, material, measured, show_names=names)
     if as_json:
         print_json(report.to_dict() | {"written": [str(p) for p in written]})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from brainseg_desktop.cli.batches import Measuring, print_counts, tally_bar
 from brainseg_desktop.cli.console import number, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from brainseg_desktop.core.reliability import Interval
+    from brainseg_desktop.services.batch.tally import Tally
     from brainseg_desktop.services.studies.results import (
         CaseStatistic,
         Material,
@@ -28,7 +30,7 @@ def study_agreement(
     output: Path | None,
     scheme: str | None,
     tolerance_mm: float | None,
-    workers: int | None,
+    how: Measuring,
     as_json: bool,
     *,
     names: bool = False,
@@ -37,8 +39,16 @@ def study_agreement(
     from brainseg_desktop.services.studies.measuring import measure_study
 
     material = _material(folder, scheme, tolerance_mm)
-    with progress_bar("Measuring") as bar:
-        report = measure_study(material, workers=workers, tell=bar)
+    run: dict[str, Any] = {}
+    with tally_bar("Measuring") as tell:
+
+        def count(tally: Tally) -> None:
+            tell(tally)
+            run.update(tally.to_dict())
+
+        report = measure_study(
+            material, workers=how.jobs, count=count, scheduler=how.scheduler, anew=not how.resume
+        )
     written: tuple[Path, ...] = ()
     if output is not None:
         from brainseg_desktop.services.studies.output import write_study
@@ -48,9 +58,11 @@ def study_agreement(
     if as_json:
         from brainseg_desktop.services.studies.tables import study_to_dict
 
-        print_json(study_to_dict(report) | {"written": [str(p) for p in written]})
+        print_json(study_to_dict(report) | {"written": [str(p) for p in written], "run": run})
         return 0
     print_study(report)
+    click.echo("")
+    print_counts(run)
     for path in written:
         click.echo(str(path))
     return 0

@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from brainseg_desktop.core.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
+_HIDDEN = ".brainseg-"
+# No write lasts so long: what is older was left by a program that was killed.
+_STALE_SECONDS = 3600.0
 
 
 def write_error(error: OSError, path: Path) -> UserError:
@@ -101,13 +105,21 @@ def staged(folder: Path) -> Iterator[Staging]:
     UserError
         ``disk_full``, ``no_permission`` or ``write_failed``.
     """
-    hidden = folder / f".brainseg-{secrets.token_hex(6)}"
+    hidden = folder / f"{_HIDDEN}{secrets.token_hex(6)}"
     with _told(folder):
         hidden.mkdir()
     try:
         yield Staging(hidden)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed programs have left half-written in a folder; what may still be written stays."""
+    for hidden in folder.glob(f"{_HIDDEN}*"):
+        with suppress(OSError):
+            if hidden.is_dir() and time.time() - hidden.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(hidden, ignore_errors=True)
 
 
 def write_synced(path: Path, data: bytes) -> None:

@@ -128,6 +128,21 @@ def find_exam(folder: Path, file: Path) -> CaseFiles:
     raise UserError("case_not_found", path=file)
 
 
+def exam_at(place: Path, images: Mapping[Sequence, Path]) -> CaseFiles:
+    """The DICOM exam in a folder or DICOMDIR of which these series are suggested, known by their first files.
+
+    Raises
+    ------
+    UserError
+        ``file_missing`` if there is none any more.
+    """
+    for exam in find_exams(place):
+        found = _exam_case(exam)
+        if found.images == images:
+            return found
+    raise UserError("file_missing", path=next(iter(images.values()), place))
+
+
 def choose_series(files: CaseFiles, chosen: Mapping[Sequence, DicomSeries]) -> CaseFiles:
     """The same exam with the series that somebody chose: how they were recognised needs no telling then."""
     assert files.exam is not None

@@ -75,6 +75,8 @@ class Segmented:
         Sentences: what puts the exam outside of what the networks know.
     error : str or None
         A sentence.
+    code : str or None
+        Of the error.
     """
 
     case: str
@@ -89,6 +91,22 @@ class Segmented:
     alignment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
     error: str | None = None
+    code: str | None = None
+
+    @classmethod
+    def failed(cls, name: str, error: UserError) -> Segmented:
+        """A case that came to nothing."""
+        return cls(name, error=words(error), code=error.code)
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any], folder: Path, code: str | None = None) -> Segmented:
+        """The case of another process's entry; `folder` is what the output folder is called here."""
+        paths = {
+            name: None if entry[name] is None else folder / Path(entry[name]).name
+            for name in ("output", "uncertainty")
+        }
+        lists = {name: tuple(entry[name]) for name in ("notes", "outside")}
+        return cls(**{**entry, **paths, **lists, "code": code})
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of the JSON of ``brainseg segment``."""
@@ -132,7 +150,6 @@ class Segmenting:
         self._align = align
         self._reference = reference
         self._choice = choice
-        self._written: set[Path] = set()
 
     def __call__(self, case: Path | CaseFiles, progress: Progress) -> Segmented:
         """Segment and write one case; a fault of the case is told in the result."""
@@ -147,7 +164,7 @@ class Segmenting:
             return self._write(files, opened, rating, seconds)
         except UserError as error:
             _log.info("case %s: %s", alias(name), error.code)
-            return Segmented(name, error=words(error))
+            return Segmented.failed(name, error)
 
     def predict(
         self,
@@ -172,9 +189,6 @@ class Segmenting:
     def _write(self, files: CaseFiles, opened: OpenedCase, rating: Rating, seconds: float) -> Segmented:
         is_slices = files.kind is CaseKind.SLICES
         output = self._folder / (files.name if is_slices else f"{files.name}_seg.nii.gz")
-        if output in self._written:
-            raise UserError("output_name_taken", path=output, name=files.name)
-        self._written.add(output)
         scheme = self._scheme or written_scheme(opened.case, rating)
         exported = export_rating(opened.case, rating, output, scheme=scheme)
         uncertainty = self._folder / f"{files.name}_uncertainty.nii.gz" if self._uncertainty else None
@@ -246,6 +260,7 @@ def segment_cases(
     align: str = "headers",
     reference: Sequence | None = None,
     choice: ImageChoice | None = None,
+    threads: int | None = None,
 ) -> Iterator[Segmenting]:
     """Make the output folder and the worker, and end the worker afterwards.
 
@@ -258,7 +273,7 @@ def segment_cases(
     chosen = scheme_named(scheme) if scheme else None
     found = find_network(model)
     make_folder(folder)
-    client = WorkerClient()
+    client = WorkerClient(threads=threads)
     try:
         client.warm_up(found, device)
         yield Segmenting(client, found, device, folder, chosen, uncertainty, align, reference, choice)

@@ -570,6 +570,33 @@ SENTENCES: dict[str, str] = {
     "extra_missing": "This needs {package}. Install it with: pip install 'brainseg-desktop[{extra}]'",
     "no_sequences_given": "Nothing to segment. Name a case folder, or give --t1, --t1ce, --t2 or --flair.",
     "sequences_and_cases": "Give either case folders or --t1, --t1ce, --t2, --flair, not both.",
+    # Many cases
+    "case_given_up": (
+        "{name} was given up: its process ended each time it was tried, perhaps for want of memory. The "
+        "other cases were done; close other programs and run again with --resume."
+    ),
+    "case_bug": (
+        "{name} could not be outlined ({reason}). The other cases were done; report it if it stays."
+    ),
+    "record_not_written": (
+        "The masks are written, but {path} is not whole: {reason} Cases that it does not name are done again "
+        "with --resume."
+    ),
+    "scheduler_unreachable": (
+        "No Dask scheduler answers at {address} ({reason}). Check the address, and that it runs the same "
+        "release of Dask."
+    ),
+    "scheduler_empty": "The Dask scheduler at {address} has no workers. Start some: dask worker {address}.",
+    "scheduler_lost": (
+        "The Dask scheduler at {address} is gone. What was done is kept: start it again and run the same "
+        "command with --resume."
+    ),
+    "workers_unfit": "The Dask workers cannot be used: {reasons} Nothing was begun.",
+    "worker_sees_no_path": (
+        "{path} is not the same folder or file there. Put cases and masks where every machine sees them "
+        "under one path."
+    ),
+    "worker_cannot_write": "{path} cannot be written to there. Check its permissions.",
     # The worker
     "cancelled": "The segmentation was cancelled.",
     "sequence_unusable": (

@@ -56,11 +56,20 @@ class WorkerClient:
         How to start the worker; a test gives its own.
     hang_seconds : float
         Without any event for so long the worker counts as hung.
+    threads : int, optional
+        For the network; one a core if not given.
     """
 
-    def __init__(self, command: Sequence[str] | None = None, hang_seconds: float = HANG_SECONDS) -> None:
+    def __init__(
+        self,
+        command: Sequence[str] | None = None,
+        hang_seconds: float = HANG_SECONDS,
+        threads: int | None = None,
+    ) -> None:
         self._command = list(command) if command is not None else worker_command()
         self._hang_seconds = hang_seconds
+        self._threads = threads
+        self._device = ""
         self._process: WorkerProcess | None = None
         self._asked: tuple[Path, str] | None = None
         self._loaded = False
@@ -97,6 +106,24 @@ class WorkerClient:
             self._dispose()
         finally:
             self._busy.release()
+
+    def device_for(self, model_dir: Path, device: str = "auto") -> str:
+        """The device that the model is run on here, ``"cpu"`` or ``"cuda"``; blocks until it is loaded.
+
+        Raises
+        ------
+        UserError
+            Those of `segment` that have to do with the model and its process.
+        """
+        cancel = threading.Event()
+        with self._turn(cancel):
+            try:
+                self._load(model_dir, device, cancel)
+                self._working = False
+                return self._device
+            finally:
+                if self._working:
+                    self._dispose()
 
     def segment(
         self,
@@ -203,7 +230,8 @@ class WorkerClient:
                 self._process.kill()
         if self._asked != (model_dir, device):
             self._loaded = False
-            self._process.send({"op": "load", "model_dir": str(model_dir), "device": device})
+            request = {"op": "load", "model_dir": str(model_dir), "device": device, "threads": self._threads}
+            self._process.send(request)
             self._asked = (model_dir, device)
 
     def _load(self, model_dir: Path, device: str, cancel: threading.Event) -> None:
@@ -213,7 +241,8 @@ class WorkerClient:
         except OSError as error:
             raise self._death() from error
         if not self._loaded:
-            self._loaded = any(event["event"] == "loaded" for event in self._events(cancel, None))
+            loaded = next(event for event in self._events(cancel, None) if event["event"] == "loaded")
+            self._loaded, self._device = True, str(loaded.get("device"))
 
     def _send(self, request: Mapping[str, Any]) -> None:
         assert self._process is not None

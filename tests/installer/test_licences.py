@@ -163,6 +163,31 @@ def test_known_gpl_file_is_refused_whoever_brings_it(build: Build, place: str, w
     assert word in problem
 
 
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [
+        ("PySide6/Qt/lib/QtGui.framework/Versions/A/QtGui", "Qt"),
+        ("PySide6/Qt6Gui.dll", "Qt"),
+        ("PySide6/plugins/platforms/qwindows.dll", "Qt"),
+        ("PySide6/Qt/plugins/platforms/libqcocoa.dylib", "Qt"),
+        ("PySide6/QtGui.pyd", "pyside6-essentials"),
+        ("PySide6/QtGui.abi3.so", "pyside6-essentials"),
+        ("PySide6/pyside6.abi3.dll", "pyside6-essentials"),
+        ("PySide6/MSVCP140.dll", "Microsoft Visual C++ run-time libraries"),
+    ],
+)
+def test_qt_is_told_from_its_bindings_on_every_system(build: Build, place: str, part: str) -> None:
+    build.install(
+        "pyside6-essentials", {place: ELF + b"p" * 2000}, metadata="License: LGPL-3.0-only", text=None
+    )
+    build.freeze(place, ELF + b"p" * 2000)
+    for old in ("Qt/lib/libQt6Core.so.6", "QtCore.abi3.so", "Qt/plugins/platforms/libqxcb.so"):
+        (build.bundle / "_internal/PySide6" / old).unlink()
+    assert run(build) == []
+    table = json.loads((build.bundle / "_internal/resources/licences/third-party.json").read_text("utf-8"))
+    assert [one["name"] for one in table["parts"] if one["files"] == [f"_internal/{place}"]] == [part]
+
+
 def test_new_module_of_qt_is_refused_until_it_is_looked_at(build: Build) -> None:
     build.install("pyside6-essentials", {"PySide6/Qt/lib/libQt6Brandnew.so.6": ELF + b"n" * 2000}, text=None)
     build.freeze("PySide6/Qt/lib/libQt6Brandnew.so.6", ELF + b"n" * 2000)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from brainseg_desktop.services.alignment import worker as alignment_worker
+from brainseg_desktop.services.batch import case_worker
 from brainseg_desktop.services.own_program import clean_environment, own_command
-from brainseg_desktop.services.studies import case_worker
 from brainseg_desktop.services.worker_process import worker_command
 
 

@@ -7,12 +7,8 @@ many processes there are, or on what was kept from an earlier run.
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
-import queue
-import tempfile
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,23 +17,29 @@ import msgspec
 
 from brainseg_desktop.core.case import RaterKind
 from brainseg_desktop.core.errors import UserError
+from brainseg_desktop.services.batch.look import LookJob
+from brainseg_desktop.services.batch.runners import (
+    LocalRunner,
+    Lost,
+    Runner,
+    Stopped,
+    cluster_runner,
+    cores,
+    how_many,
+)
+from brainseg_desktop.services.batch.tally import Tally
 from brainseg_desktop.services.paths import cache_dir
-from brainseg_desktop.services.studies import case_worker
 from brainseg_desktop.services.studies.case_cache import cache_key, keep, read_kept
 from brainseg_desktop.services.studies.case_numbers import CaseJob, CaseNumbers, MaskJob, Role, measure_files
 from brainseg_desktop.services.studies.results import Material, RatingFile, StudyReport
 from brainseg_desktop.services.studies.statistics import MeasuredCase, report_of
-from brainseg_desktop.services.worker_messages import Garbled
-from brainseg_desktop.services.worker_process import WorkerProcess
 
 # Each takes some 150 MB: more would be faster, but need more than a laptop has to spare.
 MOST_WORKERS = 6
-_PATIENCE_SECONDS = 0.1
 
 Tell = Callable[[float], None]
+Count = Callable[[Tally], object]
 Cancelled = Callable[[], bool]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,11 @@ def measure_study(
     *,
     workers: int | None = None,
     tell: Tell = lambda _: None,
+    count: Count = lambda _: None,
     cancelled: Cancelled = lambda: False,
     cache: Path | None = None,
+    scheduler: str | None = None,
+    anew: bool = False,
 ) -> StudyReport:
     """Measure every pair of masks of every case, and make the statistics of a study.
 
@@ -67,10 +72,16 @@ def measure_study(
         Processes; by default one a core, `MOST_WORKERS` at most. 0: measure in this one.
     tell : callable
         Hears the share of the cases that is done.
+    count : callable
+        Hears the same as a `Tally`.
     cancelled : callable
         Asked ten times a second; once it says so, the processes are ended.
     cache : Path, optional
         Folder where the numbers of cases are kept.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers measure instead; they must see the masks.
+    anew : bool
+        Measure every case, whatever was kept of an earlier run.
 
     Raises
     ------
@@ -86,15 +97,18 @@ def measure_study(
     works = [work for work in works if work.files]
     done: dict[str, MeasuredCase] = {}
     waiting: list[_Work] = []
+    tally = Tally(len(works), time.monotonic())
     for work in works:
         _stop_if(cancelled)
-        numbers = read_kept(folder, work.key)
+        numbers = None if anew else read_kept(folder, work.key)
         if numbers is not None and _as_hashed(work.files):
             done[work.case] = MeasuredCase(work.files, numbers)
+            tally.count("kept")
         else:
             waiting.append(work)
         tell(len(done) / len(works))
-    with closing(_measured([w.job for w in waiting], workers, cancelled)) as measured:
+        count(tally)
+    with closing(_measured([w.job for w in waiting], workers, scheduler, cancelled)) as measured:
         for number, found in measured:
             work = waiting[number]
             if isinstance(found, CaseNumbers):
@@ -106,7 +120,9 @@ def measure_study(
             else:
                 error = UserError("case_not_measured", case=work.case)
                 done[work.case] = MeasuredCase(work.files, failure=error)
+            tally.count("done" if isinstance(found, CaseNumbers) else "failed")
             tell(len(done) / len(works))
+            count(tally)
     return report_of(material, done)
 
 
@@ -119,7 +135,7 @@ def _work_of(material: Material, case: str) -> _Work:
     for file in ordered:
         role, own = _role(file), first.get(file.rater)
         of = ordered.index(own) if role == "repeat" and own is not None else None
-        masks.append(MaskJob(str(file.path), file.sha256, role, of))
+        masks.append(MaskJob(str(file.path.absolute()), file.sha256, role, of))
     at = ordered.index(files[0]) if files else 0
     job = CaseJob(tuple(masks), material.scheme, material.tolerance_mm, at)
     return _Work(case, ordered, job, cache_key(job))
@@ -144,96 +160,25 @@ def _stop_if(cancelled: Cancelled) -> None:
         raise UserError("measuring_cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """A case without numbers: `reason` is what went wrong in its process, empty if that ended."""
-
-    reason: str = ""
-
-
-Found = CaseNumbers | _Failure
-
-
 def _measured(
-    jobs: Sequence[CaseJob], workers: int | None, cancelled: Cancelled
-) -> Generator[tuple[int, Found], None, None]:
+    jobs: Sequence[CaseJob], workers: int | None, scheduler: str | None, cancelled: Cancelled
+) -> Generator[tuple[int, CaseNumbers | Lost], None, None]:
     """The numbers of each job, or why there are none, in the order in which they come."""
     if workers == 0:
         for number, job in enumerate(jobs):
             _stop_if(cancelled)
             yield number, measure_files(job)
         return
-    count = min(workers or min(os.cpu_count() or 1, MOST_WORKERS), len(jobs))
-    again: list[int] = []
-    for number, found in _shared_out(dict(enumerate(jobs)), count, cancelled):
-        if found == _Failure():
-            again.append(number)
-        else:
-            yield number, found
-    # Beside others there may have been too little memory; alone a case has all of it.
-    for number in again:
-        for _, found in _shared_out({number: jobs[number]}, 1, cancelled):
-            yield number, found
-
-
-def _shared_out(
-    jobs: Mapping[int, CaseJob], workers: int, cancelled: Cancelled
-) -> Generator[tuple[int, Found], None, None]:
-    """Give jobs to processes as they get free."""
-    waiting = deque(jobs)
-    busy: dict[int, WorkerProcess] = {}
-    with tempfile.TemporaryDirectory(prefix="brainseg-") as folder:
-        try:
-            while waiting or busy:
-                while waiting and len(busy) < workers:
-                    number = waiting.popleft()
-                    busy[number] = WorkerProcess(case_worker.command())
-                    _ask(busy[number], jobs[number], _place(folder, number))
-                for number, process in list(busy.items()):
-                    _stop_if(cancelled)
-                    try:
-                        event = process.next_event(_PATIENCE_SECONDS / len(busy))
-                    except queue.Empty:
-                        continue
-                    except Garbled:
-                        event = None
-                    del busy[number]
-                    place = _place(folder, number)
-                    if event is not None and waiting:
-                        following = waiting.popleft()
-                        busy[following] = process
-                        _ask(process, jobs[following], _place(folder, following))
-                    else:
-                        if event is None:
-                            _log.warning("a case ended its process: %s", process.stderr_tail)
-                        process.dispose()
-                    yield number, _answer(event, place)
-        finally:
-            for process in busy.values():
-                process.kill()
-            for process in busy.values():
-                process.dispose()
-
-
-def _place(folder: str, number: int) -> Path:
-    return Path(folder) / f"{number}.json"
-
-
-def _ask(process: WorkerProcess, job: CaseJob, place: Path) -> None:
+    count = how_many(workers or min(cores(), MOST_WORKERS), None, 1, len(jobs))
+    runner: Runner = LocalRunner(count)
+    if scheduler is not None:
+        # Masks of the first case stand for all: one that is not seen there is left out by name.
+        runner = cluster_runner(scheduler, LookJob([mask.path for job in jobs[:1] for mask in job.masks]))
+    requests = [msgspec.json.encode(job) for job in jobs]
     try:
-        process.send({"job": msgspec.to_builtins(job), "result": str(place)})
-    except OSError:
-        # It is gone; its output has ended too, which is noticed where the answer is awaited.
-        _log.debug("a process ended before it was asked", exc_info=True)
-
-
-def _answer(event: Mapping[str, object] | None, place: Path) -> Found:
-    """What a process found; running out of memory is like being ended."""
-    if event is None:
-        return _Failure()
-    if event.get("event") == "failed":
-        reason = str(event.get("reason"))
-        return _Failure("" if reason.startswith("MemoryError") else reason)
-    numbers = msgspec.json.decode(place.read_bytes(), type=CaseNumbers)
-    place.unlink()
-    return numbers
+        with closing(runner.run("measure", requests, cancelled)) as answers:
+            for number, answer in answers:
+                found = answer if isinstance(answer, Lost) else msgspec.json.decode(answer, type=CaseNumbers)
+                yield number, found
+    except Stopped as error:
+        raise UserError("measuring_cancelled") from error

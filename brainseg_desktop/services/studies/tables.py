@@ -25,7 +25,7 @@ from brainseg_desktop.services.studies.results import (
     StudyReport,
 )
 
-__all__ = ["study_to_dict", "write_tables"]
+__all__ = ["csv_bytes", "study_to_dict", "write_tables"]
 
 JSON_FILE = "study.json"
 # What a spreadsheet takes for the beginning of a formula; tab and carriage return are skipped by it first.
@@ -54,7 +54,7 @@ def write_tables(report: StudyReport, folder: Path) -> tuple[Path, ...]:
     encoded = (
         msgspec.json.format(msgspec.json.encode(study_to_dict(report), enc_hook=float), indent=2) + b"\n"
     )
-    files = {JSON_FILE: encoded} | {f"{n}.csv": _csv(make(report)) for n, make in _TABLES.items()}
+    files = {JSON_FILE: encoded} | {f"{n}.csv": csv_bytes(make(report)) for n, make in _TABLES.items()}
     with staged(folder) as stage:
         for name, data in files.items():
             stage.add(folder / name, data)
@@ -237,18 +237,19 @@ _TABLES = {
 }
 
 
-def _csv(rows: Iterable[list[object]]) -> bytes:
+def csv_bytes(rows: Iterable[list[object]]) -> bytes:
+    """A table as a file."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([_cell(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows([csv_cell(cell) for cell in row] for row in rows)
     return text.getvalue().encode()
 
 
-def _cell(value: object) -> str:
+def csv_cell(value: object) -> str:
     """Numbers in full, words such that no spreadsheet runs them.
 
     Examples
     --------
-    >>> _cell(-0.5), _cell("=1+1"), _cell(None)
+    >>> csv_cell(-0.5), csv_cell("=1+1"), csv_cell(None)
     ('-0.5', "'=1+1", '')
     """
     if value is None:

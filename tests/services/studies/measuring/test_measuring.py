@@ -23,10 +23,11 @@ from brainseg_desktop.core.metrics import Score, confusion
 from brainseg_desktop.core.reliability import generalised_conformity_index
 from brainseg_desktop.io.nifti import read_mask
 from brainseg_desktop.io.schemes import scheme_named
+from brainseg_desktop.services.batch import case_worker
 from brainseg_desktop.services.compare import compare
 from brainseg_desktop.services.mask_files import compare_files
 from brainseg_desktop.services.messages import words
-from brainseg_desktop.services.studies import case_worker, measuring
+from brainseg_desktop.services.studies import measuring
 from brainseg_desktop.services.studies.case_numbers import CaseNumbers, measure_files, measures_of
 from brainseg_desktop.services.studies.measuring import measure_study
 from brainseg_desktop.services.studies.results import MEASURES, Material, StudyReport
@@ -338,7 +339,8 @@ def test_a_case_without_any_usable_mask_is_missing_everywhere(make: Make) -> Non
 MISBEHAVING = """
 import os, sys, time
 from pathlib import Path
-from brainseg_desktop.services.studies import case_numbers, case_worker
+from brainseg_desktop.services.batch import case_worker
+from brainseg_desktop.services.studies import case_numbers
 real = case_numbers.measure_files
 def measure(job):
     first = Path(job.masks[0].path)

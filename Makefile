@@ -26,7 +26,7 @@ FREEZE_EXTRAS := freeze,gpu
 TORCH_INDEX := https://download.pytorch.org/whl/cu128
 export BRAINSEG_CUDA := 1
 endif
-PACKAGE_PACKAGES := binutils dpkg-dev libwayland-client0 libwayland-cursor0 libwayland-egl1 libdrm2 libzstd1
+PACKAGE_PACKAGES := binutils patchelf dpkg-dev libwayland-client0 libwayland-cursor0 libwayland-egl1 libdrm2 libzstd1
 # Debian's Python has the library that is frozen in a package of its own.
 PACKAGE_PACKAGES += $(if $(filter /usr/bin/%,$(PYTHON)),lib$(notdir $(shell readlink -f $(PYTHON))))
 PACKAGE_TEST_PACKAGES := debootstrap xvfb xdotool

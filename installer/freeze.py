@@ -37,16 +37,26 @@ def freeze() -> Path:
         check=True,
         cwd=ROOT,
     )
-    for library in FROZEN.glob("_internal/libpython3*.so.*"):
-        # Some builds of Python carry their debugging symbols; the wheels' own libraries are left as they are.
-        subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
     made = FROZEN.with_name("BrainSeg Desktop.app") if sys.platform == "darwin" else FROZEN
     try:
         parts = check(made, Environment(), __version__)
     except RefusedError as refusal:
         raise SystemExit(f"This may not be shipped:\n{refusal}") from refusal
     print(f"{len(parts)} parts of others, all under licences that may be shipped; notices written.")
+    if sys.platform == "linux":
+        _tidy_python(made / "_internal")
     return made
+
+
+def _tidy_python(folder: Path) -> None:
+    """Take out of Python's own libraries what only their builder needs: symbols, and paths of that machine.
+
+    The wheels' libraries are left as they are: stripping has broken some. The licence gate comes before, since
+    it knows Python's libraries by their content.
+    """
+    for library in [*folder.glob("libpython3*.so.*"), *folder.glob("python3*/lib-dynload/*.so")]:
+        subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
+        subprocess.run(["patchelf", "--remove-rpath", str(library)], check=True)
 
 
 if __name__ == "__main__":

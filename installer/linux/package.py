@@ -32,9 +32,10 @@ NOTICES = "_internal/resources/licences"
 PROGRAMS = ("brainseg-desktop", "brainseg")
 MAINTAINER = "BrainSeg Desktop maintainers <brainseg-desktop@example.org>"
 DESCRIPTION = """segment, correct and measure brain tumour masks in MRI
- Opens a multimodal brain MRI (DICOM, NIfTI, NRRD, TIFF), outlines the tumour with a bundled network, lets you
- correct the outline, measures agreement with a reference or with other readers, and exports label files that
- are read back before they count as saved. Needs no Python, no graphics card and no internet.
+ Opens a multimodal brain MRI (DICOM, NIfTI, NRRD, TIFF), outlines the tumour
+ with a bundled network, lets you correct the outline, measures agreement with
+ a reference or with other readers, and exports label files that are read back
+ before they count as saved. Needs no Python, graphics card or internet.
  .
  Research use only: not a medical device, not for diagnosis or treatment."""
 

@@ -51,8 +51,8 @@ def freeze() -> Path:
 def _tidy_python(folder: Path) -> None:
     """Take out of Python's own libraries what only their builder needs: symbols, and paths of that machine.
 
-    The wheels' libraries are left as they are: stripping has broken some. The licence gate comes before, since
-    it knows Python's libraries by their content.
+    The wheels' libraries are left as they are: stripping has broken some. The licence gate comes before: it
+    knows Python's libraries by their content.
     """
     for library in [*folder.glob("libpython3*.so.*"), *folder.glob("python3*/lib-dynload/*.so")]:
         subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)

@@ -275,7 +275,9 @@ def test_settings_and_about(qtbot: QtBot, window: MainWindow, own_home: Path) ->
     # Names of packages, folders, networks and languages.
     known = [f"{name} {version}" for name, version in versions("Qt").items()]
     folders = "config settings json languages log models state"
-    check(window, *known, str(own_home), folders, "English xx glioma unet")
+    folder = find_network(None)
+    card = f"{folder} {(folder / 'model.toml').read_text()} URL txt"
+    check(window, *known, str(own_home), folders, card, "English xx glioma unet")
 
 
 def test_the_card_of_a_network(qtbot: QtBot, window: MainWindow) -> None:

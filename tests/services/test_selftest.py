@@ -202,11 +202,14 @@ def test_a_library_that_was_left_out(
 
 def test_a_codec_of_tiff_that_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     import imagecodecs
+    import tifffile
 
     def fail(*arguments: Any, **options: Any) -> Any:
         raise imagecodecs.DelayedImportError("jpegxl_decode")
 
     monkeypatch.setattr(imagecodecs, "jpegxl_decode", fail)
+    # What was loaded before the damage would hide it.
+    monkeypatch.setattr(tifffile.TIFF.DECOMPRESSORS, "_codecs", {})
     step = selftest._attempt("Pictures", libraries.read_pictures)
     assert "jpegxl" in step.detail
     assert not step.ok

@@ -87,7 +87,7 @@ def test_a_worker_killed_in_the_middle_loses_no_case(
 def test_a_client_killed_in_the_middle_goes_on_and_one_stopped_says_how(
     make_cases: Make, tiny: str, tmp_path: Path, cluster: Cluster
 ) -> None:
-    cases, out = make_cases(tmp_path / "cases", 8), tmp_path / "out"
+    cases, out = make_cases(tmp_path / "cases", 24), tmp_path / "out"
     client = start(cluster.address, cases, out, "--model", tiny)
     wait_for_lines(out, 1)
     client.kill()

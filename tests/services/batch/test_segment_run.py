@@ -290,7 +290,7 @@ def wait_for_lines(out: Path, count: int) -> None:
 def test_a_run_that_was_stopped_goes_on(
     make_cases: Make, tiny: str, tmp_path: Path, ending: signal.Signals
 ) -> None:
-    cases, out = make_cases(tmp_path / "cases", 6), tmp_path / "out"
+    cases, out = make_cases(tmp_path / "cases", 16), tmp_path / "out"
     client = start(cases, out, "--jobs", "2")
     wait_for_lines(out, 1)
     client.send_signal(ending)

@@ -61,6 +61,8 @@ class PageView(QTextBrowser):
         """Show this text from its beginning."""
         self._markdown = markdown
         self._render()
+        # Qt goes to the text cursor when the page is shown for the first time, and filling a page moves it on.
+        self.to_start()
         self.verticalScrollBar().setValue(0)
 
     def set_zoom(self, steps: int) -> None:

@@ -62,6 +62,10 @@ def test_its_key_opens_it_at_the_page_for_the_tool(qtbot: QtBot, window: MainWin
     guide = window.findChild(GuideWindow)
     assert guide.isVisible()
     assert guide.file == FIRST
+    # From its first line, however late the page is shown.
+    qtbot.wait(50)
+    assert guide.page.verticalScrollBar().maximum() > 0
+    assert guide.page.verticalScrollBar().value() == 0
     guide.close()
     qtbot.waitUntil(lambda: window.findChild(GuideWindow) is None)
     open_case(qtbot, window, sample)

@@ -96,6 +96,13 @@ class GuideWindow(QDialog):
             self._after.clear()
         self._show(file)
 
+    def set_names(self, names: Names) -> None:
+        """Names and keys are others now: the page shows them, at the same place."""
+        if names != self._names:
+            self._names = names
+            self._texts.clear()
+            self._show(self._file, self.page.verticalScrollBar().value())
+
     def go_back(self) -> None:
         """Show the page shown before this one."""
         self._step(self._before, self._after)
@@ -348,15 +355,27 @@ class GuideWindow(QDialog):
 
 def show_guide(window: MainWindow) -> GuideWindow:
     """Open the guide at the page for what the reader is doing, or bring the open one forward as it is."""
-    guide = window.findChild(GuideWindow)
+    # One that was closed a moment ago may not be gone yet.
+    guide = next((g for g in window.findChildren(GuideWindow) if g.isVisible()), None)
     if guide is None:
         guide = GuideWindow(names_of(window.actions_by_name, window.menuBar()), parent=window)
         guide.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         guide.open_page(page_for(window))
+        _follow_keys(window, guide)
     guide.show()
     guide.raise_()
     guide.activateWindow()
     return guide
+
+
+def _follow_keys(window: MainWindow, guide: GuideWindow) -> None:
+    """Show keys that are changed while the guide is open."""
+
+    def follow(_problem: object) -> None:
+        guide.set_names(names_of(window.actions_by_name, window.menuBar()))
+
+    window.settings_changed.connect(follow)
+    guide.finished.connect(lambda _: window.settings_changed.disconnect(follow))
 
 
 def page_for(window: MainWindow) -> str:

@@ -1,4 +1,4 @@
-"""Settings, keys, and what the program says of itself."""
+"""Settings, keys, the first start, the tour, and what the program says of itself."""
 
 from __future__ import annotations
 
@@ -18,6 +18,26 @@ def settings(stage: Stage) -> None:
     stage.settle(0.4)
     stage.take("settings_keys.png", shown)
     shown.close()
+
+
+def welcome(stage: Stage) -> None:
+    """What the first start shows."""
+    window = stage.window
+    window.resize(1280, 620)
+    window.welcoming.offer(lambda: None)
+    stage.settle(0.5)
+    stage.take("welcome.png", window.centralWidget())
+
+
+def tour(stage: Stage) -> None:
+    """The second card of the tour, on the sample case."""
+    window = stage.window
+    window.touring.start()
+    stage.until(lambda: window.touring.is_on and window.session.case is not None)
+    window.touring._go(1)
+    stage.settle(1.0)
+    stage.take("tour.png")
+    window.touring.leave()
 
 
 def about(stage: Stage) -> None:

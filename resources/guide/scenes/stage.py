@@ -52,6 +52,8 @@ class Stage:
         for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"):
             QFontDatabase.addApplicationFont(str(resources_dir() / "fonts" / name))
         self.app.setFont(QFont("DejaVu Sans", 9))
+        # A blinking cursor would be there in one run and not in the next.
+        self.app.setCursorFlashTime(0)
         self._window: MainWindow | None = None
         # Names in the pictures are to be the same each time, and short.
         self.folder = Path(tempfile.gettempdir()) / "Exams"

@@ -220,6 +220,22 @@ def test_a_key_that_was_changed_is_shown_as_changed(qtbot: QtBot, window: MainWi
     assert "Lasso (Edit > Lasso)" in shown(guide)
 
 
+def test_keys_changed_while_it_is_open_are_followed(qtbot: QtBot, window: MainWindow) -> None:
+    window.actions_by_name["guide"].trigger()
+    guide = window.findChild(GuideWindow)
+    guide.open_page("brush.md")
+    window.commands.set_keys(window.commands.keys | {"brush": ("F9",)})
+    assert "Press F9 and paint" in shown(guide)
+    guide.close()
+    # Closed, it follows nothing more; opened again at once it is a new one.
+    window.commands.set_keys(window.commands.keys | {"brush": ("F8",)})
+    window.actions_by_name["guide"].trigger()
+    (again,) = [g for g in window.findChildren(GuideWindow) if g.isVisible()]
+    assert again is not guide
+    again.open_page("brush.md")
+    assert "Press F8 and paint" in shown(again)
+
+
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     folder = tmp_path / "guide"

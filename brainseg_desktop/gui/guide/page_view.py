@@ -61,7 +61,7 @@ class PageView(QTextBrowser):
         """Show this text from its beginning."""
         self._markdown = markdown
         self._render()
-        # Qt goes to the text cursor when the page is shown for the first time, and filling a page moves it on.
+        # Qt goes to the text cursor when it first shows a page, and filling one moves the cursor on.
         self.to_start()
         self.verticalScrollBar().setValue(0)
 

@@ -92,7 +92,9 @@ class ToolBar(QToolBar):
         self.setObjectName("tools")
         self.setMovable(False)
         self.setIconSize(icon_size(self.font()))
-        self._undo_width = self.fontMetrics().horizontalAdvance("Undo Brush, enhancing") + 24
+        self._undo_room = self.fontMetrics().horizontalAdvance("Undo Brush, enhancing")
+        # Its icon and the air around both; too little, and the button cuts once more what was cut to fit.
+        self._undo_width = self._undo_room + self.iconSize().width() + 30
         row = (
             "open segment | undo redo | crosshair window brush eraser polygon fill ruler | layout | "
             "axial coronal sagittal = > compare export"
@@ -185,7 +187,7 @@ class ToolBar(QToolBar):
 
     def elided(self, name: str, text: str) -> str:
         """A step's name cut to the width of its button, so that the buttons behind it stay in place."""
-        room = self._undo_width - 24 if name == "undo" else 60
+        room = self._undo_room if name == "undo" else 60
         return self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
 
     def set_sequences(self, sequences: list[Sequence], chosen: Sequence, *, shown: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,20 @@ from tests.conftest import ROOT, SEQUENCES
 from tests.inference.tiny import write_tiny
 
 BRAINSEG = [sys.executable, "-m", "brainseg_desktop"]
+
+
+def interruptible(command: list[str]) -> subprocess.Popen[str]:
+    """Start a program that Ctrl-C ends, even where the tests themselves run in the background of a shell.
+
+    There interrupts are ignored, which a program inherits from its parent.
+    """
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 @pytest.fixture(scope="session")

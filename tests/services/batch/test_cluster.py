@@ -17,7 +17,7 @@ from brainseg_desktop.services.batch.record import Record
 from brainseg_desktop.services.batch.segment_job import SegmentOptions
 from brainseg_desktop.services.batch.segment_run import segment_many
 
-from .conftest import BRAINSEG, Cluster
+from .conftest import BRAINSEG, Cluster, interruptible
 
 Make = Callable[[Path, int], Path]
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 def start(address: str, cases: Path, out: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [*BRAINSEG, "segment", str(cases), "-o", str(out), "--json", "--scheduler", address, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return interruptible(command)
 
 
 def finish(client: subprocess.Popen[str]) -> list[dict]:
@@ -87,7 +87,7 @@ def test_a_worker_killed_in_the_middle_loses_no_case(
 def test_a_client_killed_in_the_middle_goes_on_and_one_stopped_says_how(
     make_cases: Make, tiny: str, tmp_path: Path, cluster: Cluster
 ) -> None:
-    cases, out = make_cases(tmp_path / "cases", 24), tmp_path / "out"
+    cases, out = make_cases(tmp_path / "cases", 12), tmp_path / "out"
     client = start(cluster.address, cases, out, "--model", tiny)
     wait_for_lines(out, 1)
     client.kill()

@@ -27,7 +27,7 @@ from brainseg_desktop.services.batch.segment_run import Run, segment_many
 from brainseg_desktop.services.batch.segment_summary import summarise, write_summary
 from brainseg_desktop.services.batch.tally import Tally
 
-from .conftest import BRAINSEG
+from .conftest import BRAINSEG, interruptible
 
 Make = Callable[[Path, int], Path]
 FAKE = Path(__file__).parents[1] / "fake_worker.py"
@@ -275,7 +275,7 @@ COUNT = 60
 
 def start(cases: Path, out: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [*BRAINSEG, "segment", str(cases), "-o", str(out), "--model", "tiny", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return interruptible(command)
 
 
 def wait_for_lines(out: Path, count: int) -> None:
@@ -290,7 +290,7 @@ def wait_for_lines(out: Path, count: int) -> None:
 def test_a_run_that_was_stopped_goes_on(
     make_cases: Make, tiny: str, tmp_path: Path, ending: signal.Signals
 ) -> None:
-    cases, out = make_cases(tmp_path / "cases", 16), tmp_path / "out"
+    cases, out = make_cases(tmp_path / "cases", 8), tmp_path / "out"
     client = start(cases, out, "--jobs", "2")
     wait_for_lines(out, 1)
     client.send_signal(ending)

@@ -14,19 +14,17 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from brainseg_desktop.gui.keys import FIRST, Keys
-from brainseg_desktop.gui.panels.parts import faint, heading
+from brainseg_desktop.gui.panels.parts import faint, heading, show_page
 from brainseg_desktop.io.resources import resources_dir
 from brainseg_desktop.services.language import mark, tr
 
 _TITLE = mark("Open a case to begin")
-_WIDEST_EM = 46
 _ROWS_SHOWN = 5
 
 
@@ -93,23 +91,7 @@ class EmptyView(QWidget):
             faint(tr("For research use only. Not a medical device; not for diagnosis or treatment."))
         )
         column.addStretch(3)
-        self._page.setMaximumWidth(_WIDEST_EM * self.fontMetrics().height())
-        host = QWidget()
-        row = QHBoxLayout(host)
-        row.setContentsMargins(20, 12, 20, 12)
-        row.addStretch(1)
-        row.addWidget(self._page, 1000)
-        row.addStretch(1)
-        # Large letters on a small screen: the page scrolls, and the window need not outgrow the screen.
-        scroll = QScrollArea()
-        scroll.setObjectName("start")
-        scroll.setWidget(host)
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(scroll)
+        show_page(self, self._page)
         self.set_keys(FIRST)
         self.set_recent([])
 

@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
 
 from brainseg_desktop.services.language import tr
 
+_WIDEST_EM = 46
+
 
 def heading(text: str) -> QLabel:
     """The faint heading of a section."""
@@ -33,6 +35,29 @@ def faint(text: str = "") -> QLabel:
     label.setObjectName("faint")
     label.setWordWrap(True)
     return label
+
+
+def show_page(view: QWidget, page: QWidget) -> None:
+    """Fill a view with one page of text and buttons, as wide as can be read, in its middle.
+
+    Large letters on a small screen: the page scrolls, and the window need not outgrow the screen.
+    """
+    page.setMaximumWidth(_WIDEST_EM * view.fontMetrics().height())
+    host = QWidget()
+    row = QHBoxLayout(host)
+    row.setContentsMargins(20, 12, 20, 12)
+    row.addStretch(1)
+    row.addWidget(page, 1000)
+    row.addStretch(1)
+    scroll = QScrollArea()
+    scroll.setObjectName("start")
+    scroll.setWidget(host)
+    scroll.setWidgetResizable(True)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    whole = QVBoxLayout(view)
+    whole.setContentsMargins(0, 0, 0, 0)
+    whole.addWidget(scroll)
 
 
 def swatch(colour: tuple[int, int, int], *, hidden: bool = False) -> QIcon:

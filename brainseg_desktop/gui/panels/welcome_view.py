@@ -8,19 +8,16 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from brainseg_desktop.gui.panels.parts import faint, heading
+from brainseg_desktop.gui.panels.parts import faint, heading, show_page
 from brainseg_desktop.services.language import tr
 from brainseg_desktop.services.notice import NOTICE
 
-_WIDEST_EM = 44
 _LONGEST_NAME = 30
 
 
@@ -101,22 +98,7 @@ class WelcomeView(QWidget):
         self._hint = faint(tr("Tick the box to begin. The tour and the sample are in the Help menu, too."))
         column.addWidget(self._hint)
         column.addStretch(3)
-        page.setMaximumWidth(_WIDEST_EM * self.fontMetrics().height())
-        host = QWidget()
-        middle = QHBoxLayout(host)
-        middle.setContentsMargins(20, 12, 20, 12)
-        middle.addStretch(1)
-        middle.addWidget(page, 1000)
-        middle.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setObjectName("start")
-        scroll.setWidget(host)
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(scroll)
+        show_page(self, page)
         self._ticked(False)
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -30,6 +30,7 @@ from brainseg_desktop.core.errors import UserError
 from brainseg_desktop.io.atomic import write_error
 from brainseg_desktop.services.batch.look import LookJob, Seen, difference, here
 from brainseg_desktop.services.batch.runners import (
+    CASE_BYTES,
     Answer,
     Cancelled,
     CaseProcess,
@@ -40,8 +41,6 @@ from brainseg_desktop.services.batch.runners import (
 
 # A job that ends its process or its worker so often is given up.
 TRIES = 3
-# As `segment_run.CASE_BYTES`: what a case's processes may need.
-_CASE_BYTES = 1_500_000_000
 _CONNECT_SECONDS = 10.0
 _WORKERS_SECONDS = 30.0
 # A scheduler that does not answer for so long is gone; so is a cluster without a worker.
@@ -63,7 +62,7 @@ class CaseProcesses(WorkerPlugin):  # type: ignore[misc]  # distributed has no t
     def setup(self, worker: Any) -> None:
         """Called by Dask in each worker, those that come later too."""
         threads, memory = worker.state.nthreads, worker.memory_manager.memory_limit
-        count = how_many(threads, memory, _CASE_BYTES, threads)
+        count = how_many(threads, memory, CASE_BYTES, threads)
         self.count = count
         self._threads = max(1, threads // count)
         self._gate = threading.BoundedSemaphore(count)

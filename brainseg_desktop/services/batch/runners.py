@@ -20,6 +20,9 @@ from brainseg_desktop.services.batch.look import LookJob
 from brainseg_desktop.services.worker_messages import Garbled
 from brainseg_desktop.services.worker_process import WorkerProcess
 
+# What a process and the network's own need for an exam of four sequences of 240 x 240 x 155 is 0.8 GB
+# (measured); an exam of twice as many voxels must fit too.
+CASE_BYTES = 1_500_000_000
 _PATIENCE_SECONDS = 0.1
 
 _log = logging.getLogger(__name__)

@@ -20,6 +20,7 @@ from brainseg_desktop.services.batch.cases import Plan, as_ref, plan_cases
 from brainseg_desktop.services.batch.look import LookJob
 from brainseg_desktop.services.batch.record import Line, Record
 from brainseg_desktop.services.batch.runners import (
+    CASE_BYTES,
     LocalRunner,
     Lost,
     Runner,
@@ -43,9 +44,6 @@ from brainseg_desktop.services.models import find_network
 from brainseg_desktop.services.scrubbing import alias
 
 AUTO = 0
-# What a process and the network's own need for an exam of four sequences of 240 x 240 x 155 is 0.8 GB
-# (measured); an exam of twice as many voxels must fit too.
-CASE_BYTES = 1_500_000_000
 
 _log = logging.getLogger(__name__)
 
